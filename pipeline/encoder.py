@@ -1,0 +1,147 @@
+"""The frozen encoder: texts in, unit vectors and layer features out, in one pass.
+
+Texts are sorted by length and packed into batches of about two thousand tokens: on a CPU larger
+batches fall out of the cache, and unsorted ones compute mostly padding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from transformers import AutoModel, AutoTokenizer
+
+from pipeline.checkpoint import Checkpoint
+from pipeline.progress import Progress, silent
+
+Vectors = npt.NDArray[np.float32]
+TOKENS_PER_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """`vectors` (n, dimension) and `layers` (n, layers, dimension): each layer's mean-pooled state."""
+
+    vectors: Vectors
+    layers: npt.NDArray[np.float16]
+
+
+class Encoder:
+    """A checkpoint in memory. Its weights never change; experts attach to it and detach again."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        folder = str(checkpoint.folder)
+        local = {"local_files_only": True, "trust_remote_code": False}
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+        pooler = {"add_pooling_layer": False} if _has_pooler(checkpoint) else {}
+        self.model = AutoModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, **pooler, **local
+        )
+        self.model.eval().requires_grad_(False)
+        self.dimension = int(self.model.config.hidden_size)
+        self.layer_count = int(self.model.config.num_hidden_layers) + 1
+        self.parameter_count = sum(parameter.numel() for parameter in self.model.parameters())
+        self.fingerprint = fingerprint(checkpoint)
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
+        """Vectors and layer features of `texts`, in their order."""
+        tokens = self.tokenise(texts, "document")
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        layers = np.empty((len(texts), self.layer_count, self.dimension), np.float16)
+        done = 0
+        for rows in batches([len(ids) for ids in tokens]):
+            with torch.inference_mode():
+                ids, mask = self._pad([tokens[row] for row in rows])
+                output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+                vectors[rows] = self._pool(output.last_hidden_state, mask).numpy()
+                for layer, states in enumerate(output.hidden_states):
+                    layers[rows, layer] = _mean(states, mask).numpy()
+            done += len(rows)
+            progress("encoding", done, len(texts))
+        return Encoded(vectors, layers)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of `texts`, through whatever expert is attached at the moment."""
+        tokens = self.tokenise(texts, "query")
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for rows in batches([len(ids) for ids in tokens]):
+            with torch.inference_mode():
+                vectors[rows] = self.embed([tokens[row] for row in rows]).numpy()
+        return vectors
+
+    def embed(self, tokens: Sequence[list[int]]) -> torch.Tensor:
+        """Pooled vectors of one batch of token lists; carries a gradient where there is one."""
+        ids, mask = self._pad(tokens)
+        return self._pool(self.model(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
+    def tokenise(self, texts: Sequence[str], side: str) -> list[list[int]]:
+        """Token lists, with the prompt that the checkpoint asks for on that side."""
+        if not texts:
+            return []
+        prompt = self.checkpoint.prompts.get(side, "")
+        encoded = self.tokenizer(
+            [prompt + text for text in texts],
+            truncation=True,
+            max_length=self.checkpoint.max_length,
+            return_attention_mask=False,
+        )
+        return list(encoded["input_ids"])
+
+    def _pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        width = max(len(ids) for ids in tokens)
+        ids = torch.full((len(tokens), width), self.tokenizer.pad_token_id or 0)
+        mask = torch.zeros((len(tokens), width), dtype=torch.long)
+        for row, token_ids in enumerate(tokens):
+            ids[row, : len(token_ids)] = torch.tensor(token_ids)
+            mask[row, : len(token_ids)] = 1
+        return ids, mask
+
+    def _pool(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if self.checkpoint.pooling == "cls":
+            pooled = states[:, 0]
+        elif self.checkpoint.pooling == "max":
+            pooled = states.masked_fill(mask[:, :, None] == 0, -torch.inf).amax(dim=1)
+        else:
+            pooled = _mean(states, mask)
+        return torch.nn.functional.normalize(pooled, dim=1) if self.checkpoint.normalise else pooled
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """SHA-256 over everything that shapes a vector: files, use, precision, library majors."""
+    majors = {lib.__name__: lib.__version__.split(".")[0] for lib in (torch, transformers)}
+    identity = {**checkpoint.identity, "precision": "float32", "libraries": majors}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def batches(lengths: Sequence[int], budget: int = TOKENS_PER_BATCH) -> Iterator[list[int]]:
+    """Rows sorted by length, cut so that rows x longest stays within the budget.
+
+    >>> list(batches([5, 1, 9, 2], budget=10))
+    [[1, 3], [0], [2]]
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: lengths[row]):
+        if batch and (len(batch) + 1) * lengths[row] > budget:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    weights = mask[:, :, None].to(states.dtype)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def _has_pooler(checkpoint: Checkpoint) -> bool:
+    """BERT-like models carry a pooler that no embedding uses and that experts must not adapt."""
+    config = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
+    return config.get("model_type") in {"bert", "roberta", "xlm-roberta"}
