@@ -88,7 +88,7 @@ def read_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
     unknown = set(modules) - {"Transformer", "Pooling", "Normalize"}
     if unknown:
         raise EncoderError(
-            f"the encoder in {folder} has a module nightshift cannot run: {', '.join(sorted(unknown))}",
+            f"nightshift cannot run some modules of {folder}: {', '.join(sorted(unknown))}",
             hint="choose an encoder of a transformer, a pooling and a normalisation",
         )
     return Checkpoint(

@@ -46,13 +46,16 @@ class Document:
         return _digest(self.title, self.text, self.metadata)
 
 
+REAL, SPAN, TERMS = "real", "span", "terms"
+
+
 @dataclass(frozen=True)
 class Pair:
-    """A query and a document that answers it; `synthetic` when the query was made from the text."""
+    """A query and a document that answers it; `origin`: asked by a person or by a generator."""
 
     query: str
     key: Key
-    synthetic: bool = False
+    origin: str = REAL
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Passage:
 
 
 def passages(document: Document, words: int = 180) -> list[Passage]:
-    """Cut a long text into stretches of at most `words` words, at sentence ends where there are any.
+    """Cut a long text into stretches of at most `words` words, at sentence ends if there are any.
 
     Every character belongs to exactly one passage, and a text within the limit is one passage.
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ TOKENS_PER_BATCH = 2048
 
 @dataclass(frozen=True)
 class Encoded:
-    """`vectors` (n, dimension) and `layers` (n, layers, dimension): each layer's mean-pooled state."""
+    """`vectors` (n, dimension) and `layers` (n, layers, dimension), the mean-pooled states."""
 
     vectors: Vectors
     layers: npt.NDArray[np.float16]
@@ -49,6 +50,8 @@ class Encoder:
         self.layer_count = int(self.model.config.num_hidden_layers) + 1
         self.parameter_count = sum(parameter.numel() for parameter in self.model.parameters())
         self.fingerprint = fingerprint(checkpoint)
+        self.adapted: Any = None
+        """peft's view of the model, once an expert has moved in."""
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
         """Vectors and layer features of `texts`, in their order."""

@@ -1,0 +1,5 @@
+"""What lasts: objects named by their hash, versions made of them, and one pointer to the live one.
+
+Read `store` first; `durable`, `objects`, `manifest`, `versions`, `head`, `log` and `lock` are what
+it stands on, `verify` and `ledger` what it answers.
+"""

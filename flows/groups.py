@@ -1,0 +1,100 @@
+"""What a night holds, group by group: documents of one kind, what is asked about them, the aim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flows.intake import Encoding, Intake
+from flows.live import Live
+from flows.modules import Kind
+from pipeline.clusters import Rows
+from pipeline.decision import Findings, KindFacts, wish
+from pipeline.documents import Document, Pair
+from pipeline.encoder import Encoder
+from pipeline.library import Library
+from pipeline.pairs import judges, key_terms, spans
+from pipeline.questions import Questions
+
+TOO_FEW_PAIRS = 50
+"""With fewer real pairs, queries are made from the documents besides."""
+FEW, MANY = 100, 1500
+"""Documents to make queries from: for a kind that is only watched, for one an expert may learn."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of tonight's encoding and of the pool that belong together, and the aim for them."""
+
+    kind: Kind | None
+    rows: Rows
+    waiting: tuple[int, ...]
+    documents: tuple[Document, ...]
+    questions: Questions
+    outcome: str
+    reason: str
+
+
+def decide(
+    live: Live, intake: Intake, encoding: Encoding, findings: Findings, library: Library
+) -> list[Group]:
+    """The groups of a night with the outcome to aim for, known kinds first."""
+    return [
+        _group(live, intake, encoding, findings.night, kind, rows, library)
+        for kind, rows in findings.groups
+    ]
+
+
+def _group(
+    live: Live,
+    intake: Intake,
+    encoding: Encoding,
+    night: int,
+    kind_id: str | None,
+    rows: Rows,
+    library: Library,
+) -> Group:
+    tonight = rows[rows < night]
+    waiting = tuple(int(row) - night for row in rows[rows >= night])
+    pool = live.modules.pool.take(list(waiting))
+    fresh = [intake.documents[encoding.rows[row]] for row in tonight]
+    waited = [library.document(library.number_of[key]) for key in pool.keys]
+    kind = live.modules.kinds[kind_id] if kind_id else None
+    watched = kind is not None and kind.expert is None and kind.asked is None
+    keys = {document.key for document in fresh}
+    pairs = [pair for pair in intake.pairs if pair.key in keys]
+    asked = pool.questions + ask_about(
+        live.encoder, fresh, pairs, FEW if watched else MANY, live.settings.seed
+    )
+    everything = (kind.questions if kind else Questions.none(live.encoder.dimension)) + asked
+    count = len(fresh) + len(waited)
+    outcome, reason = wish(
+        facts_of(kind), count + (kind.documents if kind else 0), len(everything.teaching)
+    )
+    return Group(kind, tonight, waiting, (*fresh, *waited), asked, outcome, reason)
+
+
+def ask_about(
+    encoder: Encoder,
+    documents: Sequence[Document],
+    pairs: Sequence[Pair],
+    most: int,
+    seed: int,
+) -> Questions:
+    """Real pairs, and where they are few, queries made from up to `most` of the documents.
+
+    Documents of the judging tenth get key terms only: what judges them must not have taught.
+    """
+    asked = list(pairs)
+    if len(pairs) < TOO_FEW_PAIRS:
+        chosen = sorted(documents, key=lambda document: document.text_hash)[:most]
+        asked += spans([document for document in chosen if not judges(document.key)], seed)
+        asked += key_terms(chosen)
+    return Questions(tuple(asked), encoder.encode_queries([pair.query for pair in asked]))
+
+
+def facts_of(kind: Kind | None) -> KindFacts | None:
+    """What the decision needs to know of a kind."""
+    if kind is None:
+        return None
+    return KindFacts(kind.name, kind.documents, kind.expert, kind.asked, kind.taught)

@@ -1,0 +1,111 @@
+"""A version come alive: its documents, its modules, its encoder, ready to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flows.modules import Modules, load_experts, load_modules
+from flows.settings import Settings
+from nightshift.errors import EncoderMismatch
+from pipeline.checkpoint import locate
+from pipeline.encoder import Encoder
+from pipeline.experts.base import Expert
+from pipeline.index import Index
+from pipeline.library import Dead, Library
+from pipeline.retriever import Retriever
+from pipeline.segment import Segment
+from state.manifest import Manifest
+from state.store import Store
+
+SEGMENT, TOMBSTONES = "segment/", "tombstones"
+
+
+class Live:
+    """Everything of one version, opened by hash; parts load when they are first needed."""
+
+    def __init__(self, store: Store, manifest: Manifest, encoder: Encoder | None = None) -> None:
+        self.store = store
+        self.manifest = manifest
+        self._encoder = encoder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the experts out of the encoder, which may serve another version next."""
+        if "experts" in self.__dict__:
+            for expert in self.experts.values():
+                expert.detach()
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.from_json(dict(self.manifest.facts["settings"]))
+
+    @cached_property
+    def library(self) -> Library:
+        return read_library(self.store, self.manifest.index)
+
+    @cached_property
+    def modules(self) -> Modules:
+        return load_modules(self.store, self.manifest.modules)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder that made this version's vectors, and no other."""
+        encoder = self._encoder or Encoder(locate(self.manifest.encoder["source"]))
+        if encoder.fingerprint != self.manifest.encoder["fingerprint"]:
+            raise EncoderMismatch(
+                f"{encoder.checkpoint.name} is not the encoder that made the vectors of "
+                f"version {self.manifest.version} ({self.manifest.encoder['name']})",
+                hint="nightshift init --encoder ENCODER --corpus PATH --store A_NEW_FOLDER",
+            )
+        return encoder
+
+    @cached_property
+    def index(self) -> Index:
+        return self.library.index(self.settings.index, self.store.root / "cache")
+
+    @cached_property
+    def experts(self) -> dict[str, Expert]:
+        return load_experts(self.store, self.modules, self.encoder)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        return Retriever(self.encoder, self.experts, self.modules.router, self.index)
+
+
+def open_live(store: Store, version: int | None = None, encoder: Encoder | None = None) -> Live:
+    """The live version, or an older one, as one consistent whole."""
+    return Live(store, store.manifest(version), encoder)
+
+
+def read_library(store: Store, index: Mapping[str, str]) -> Library:
+    names = sorted(name for name in index if name.startswith(SEGMENT))
+    segments = {index[name]: Segment(store.objects.open(index[name])) for name in names}
+    dead = load_dead(store.objects.open(index[TOMBSTONES]))
+    return Library(segments, dead)
+
+
+def save_dead(dead: Dead, folder: Path) -> None:
+    rows = [(name, row) for name in sorted(dead) for row in sorted(dead[name])]
+    table = pa.table(
+        {
+            "segment": pa.array([name for name, _ in rows], pa.string()),
+            "row": pa.array([row for _, row in rows], pa.int64()),
+        }
+    )
+    pq.write_table(table, folder / "tombstones.parquet", compression="zstd")
+
+
+def load_dead(folder: Path) -> Dead:
+    table = pq.read_table(folder / "tombstones.parquet")
+    dead: dict[str, set[int]] = {}
+    for name, row in zip(table["segment"].to_pylist(), table["row"].to_pylist(), strict=True):
+        dead.setdefault(name, set()).add(row)
+    return {name: frozenset(rows) for name, rows in dead.items()}

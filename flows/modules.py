@@ -1,0 +1,199 @@
+"""The module set of a version: what a rollback brings back, and what a night may add to.
+
+registry          JSON: the informative layers, the kinds, the experts' facts
+router            prototypes and floor
+pool              documents that wait, with their features
+kind/K/...        statistics, birth (statistics when it was first seen), questions
+expert/E          an adapter folder
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.documents import Key
+from pipeline.encoder import Encoder
+from pipeline.experts.base import Expert
+from pipeline.experts.lora import LoraExpert
+from pipeline.kinds import KindStatistics, Layers
+from pipeline.questions import Questions
+from pipeline.router import Router
+from state.store import Store
+
+REGISTRY = "registry.json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of text that the system tells apart.
+
+    `asked` is how many documents it had when an expert was last tried for it (None: never), and
+    `taught` how many teaching pairs its expert has learned from.
+    """
+
+    id: str
+    name: str
+    documents: int
+    born: int
+    statistics: KindStatistics
+    birth: KindStatistics
+    questions: Questions
+    expert: str | None = None
+    asked: int | None = None
+    taught: int = 0
+
+
+@dataclass(frozen=True)
+class ExpertFacts:
+    """What is known of an expert besides its weights."""
+
+    name: str
+    method: str
+    kind: str
+    parent: str | None
+    born: int
+    parameters: int
+    queries: int
+    seconds: float
+    gate: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Documents that are new but too few to learn from, and what is asked about them."""
+
+    keys: tuple[Key, ...]
+    features: Layers
+    groups: np.ndarray[Any, np.dtype[np.uint64]]
+    questions: Questions
+
+    @classmethod
+    def empty(cls, layers: int, dimension: int) -> Pool:
+        features = np.empty((0, layers, dimension), np.float16)
+        return cls((), features, np.empty(0, np.uint64), Questions.none(dimension))
+
+    def take(self, rows: list[int]) -> Pool:
+        keys = tuple(self.keys[row] for row in rows)
+        kept = set(keys)
+        questions = self.questions.where(lambda pair: pair.key in kept)
+        return Pool(keys, self.features[rows], self.groups[rows], questions)
+
+
+@dataclass(frozen=True)
+class Modules:
+    """All that was learned. `layers` are the informative ones of the encoder's `auroc`."""
+
+    layers: tuple[int, ...]
+    auroc: tuple[float, ...]
+    kinds: Mapping[str, Kind]
+    experts: Mapping[str, ExpertFacts]
+    router: Router
+    pool: Pool
+    stored: Mapping[str, str] = field(default_factory=dict)
+    """Object ids of what was loaded, by module name; the experts' weights are only ever here."""
+
+
+def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
+    """The modules that a manifest names; every byte is checked on the way."""
+    page = json.loads((store.objects.open(names["registry"]) / REGISTRY).read_text("utf-8"))
+    folder = {name: store.objects.open(object_id) for name, object_id in names.items()}
+    kinds = {
+        id_: Kind(
+            **facts,
+            statistics=KindStatistics.load(folder[f"kind/{id_}/statistics"]),
+            birth=KindStatistics.load(folder[f"kind/{id_}/birth"]),
+            questions=Questions.load(folder[f"kind/{id_}/questions"]),
+        )
+        for id_, facts in page["kinds"].items()
+    }
+    return Modules(
+        tuple(page["layers"]),
+        tuple(page["auroc"]),
+        kinds,
+        {name: ExpertFacts(**facts) for name, facts in page["experts"].items()},
+        Router.load(folder["router"]),
+        _load_pool(folder["pool"]),
+        dict(names),
+    )
+
+
+def save_modules(
+    store: Store, modules: Modules, before: Modules | None, weights: Mapping[str, Expert]
+) -> dict[str, str]:
+    """Put what changed since `before` into the store; names and object ids of the whole set.
+
+    `weights` are the experts that are new.
+    """
+    names: dict[str, str] = {}
+    for id_, kind in modules.kinds.items():
+        old = before.kinds.get(id_) if before else None
+        for part in ("statistics", "birth", "questions"):
+            name, value = f"kind/{id_}/{part}", getattr(kind, part)
+            if before and old and getattr(old, part) is value:
+                names[name] = before.stored[name]
+            else:
+                names[name] = store.objects.put(value.save)
+    for expert in modules.experts:
+        name = f"expert/{expert}"
+        if expert in weights:
+            names[name] = store.objects.put(weights[expert].save)
+        else:
+            names[name] = modules.stored[name]
+    names["router"] = store.objects.put(modules.router.save)
+    names["pool"] = store.objects.put(lambda folder: _save_pool(modules.pool, folder))
+    names["registry"] = store.objects.put(lambda folder: _save_registry(modules, folder))
+    return names
+
+
+def load_experts(store: Store, modules: Modules, encoder: Encoder) -> dict[str, Expert]:
+    """The experts that some kind is served by, attached to the encoder and silent."""
+    return {
+        name: LoraExpert.load(encoder, name, store.objects.open(modules.stored[f"expert/{name}"]))
+        for name in sorted(set(modules.router.experts.values()))
+    }
+
+
+def _save_registry(modules: Modules, folder: Path) -> None:
+    heavy = {"statistics", "birth", "questions"}
+    page = {
+        "layers": modules.layers,
+        "auroc": modules.auroc,
+        "kinds": {
+            id_: {name: value for name, value in vars(kind).items() if name not in heavy}
+            for id_, kind in modules.kinds.items()
+        },
+        "experts": {name: asdict(facts) for name, facts in modules.experts.items()},
+    }
+    (folder / REGISTRY).write_text(json.dumps(page, indent=2, sort_keys=True), "utf-8")
+
+
+def _save_pool(pool: Pool, folder: Path) -> None:
+    table = pa.table(
+        {
+            "source": pa.array([source for source, _ in pool.keys], pa.string()),
+            "id": pa.array([id_ for _, id_ in pool.keys], pa.string()),
+            "group": pa.array(pool.groups.tolist(), pa.uint64()),
+        }
+    )
+    pq.write_table(table, folder / "documents.parquet", compression="zstd")
+    np.save(folder / "features.npy", pool.features, allow_pickle=False)
+    pool.questions.save(folder)
+
+
+def _load_pool(folder: Path) -> Pool:
+    table = pq.read_table(folder / "documents.parquet")
+    keys = zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True)
+    return Pool(
+        tuple(keys),
+        np.load(folder / "features.npy", allow_pickle=False),
+        np.array(table["group"].to_pylist(), np.uint64),
+        Questions.load(folder),
+    )

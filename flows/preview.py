@@ -1,0 +1,90 @@
+"""A night looked at beforehand: what would be decided and what it would cost; nothing changes.
+
+A sample is encoded to see which kinds the batch holds. Batches after the first are judged as if
+they came alone, for what the earlier ones would change is not known yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.clock import Clock
+from flows.groups import facts_of
+from flows.growth import Outcome
+from flows.intake import Intake, claim, encode, ingest, known_vectors
+from flows.live import Live, open_live
+from flows.night import Night, detect, outcomes_of
+from nightshift.errors import NothingToDo
+from pipeline.decision import wish
+from pipeline.progress import Progress, silent
+from pipeline.terms import name_of
+from pipeline.training import EPOCHS
+from pipeline.trial import FOLDS
+from state.store import Store
+
+SAMPLE = 400
+STEP_PER_PASS = 3.0
+"""A training step costs about three forward passes of its queries."""
+
+
+def preview(
+    store: Store, paths: Sequence[Path], *, again: bool = False, progress: Progress = silent
+) -> list[Night]:
+    """What `update` would decide for each pending batch, before the gate, and its seconds."""
+    live = open_live(store)
+    nights = [
+        _preview(live, ingest(batch, live.library), progress)
+        for batch in claim(store, paths, again=again)
+    ]
+    if not nights:
+        raise NothingToDo("no batch is pending", hint="nightshift history")
+    return nights
+
+
+def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
+    clock = Clock()
+    known = known_vectors(live.store, {document.text_hash for document in intake.documents})
+    fresh = [document for document in intake.documents if document.text_hash not in known]
+    step = max(1, len(fresh) // SAMPLE)
+    sample = tuple(fresh[::step])
+    scale = len(fresh) / max(1, len(sample))
+    started = time.monotonic()
+    encoding = encode(live.encoder, sample, live.modules.layers, {}, progress)
+    clock.seconds["encode"] = scale * (time.monotonic() - started)
+    outcomes = []
+    if sample:
+        findings = detect(live, encoding)
+        for kind_id, rows in findings.groups:
+            kind = live.modules.kinds[kind_id] if kind_id else None
+            here = [sample[row] for row in rows if row < findings.night]
+            count = round(scale * len(here)) + int((rows >= findings.night).sum())
+            keys = {document.key for document in here}
+            pairs = sum(pair.key in keys for pair in intake.pairs) or 2 * len(here)
+            teaching = round(0.9 * scale * pairs)
+            total = count + (kind.documents if kind else 0)
+            had = len(kind.questions.teaching) if kind else 0
+            outcome, reason = wish(facts_of(kind), total, teaching + had)
+            name = kind.name if kind else name_of(here, [])
+            outcomes.append(Outcome(name, count, outcome, f"{reason}; the gate was not asked"))
+            if outcome in ("spawn", "refine"):
+                clock.seconds["train"] += _training_seconds(live, teaching + had)
+    return Night(
+        intake.batch.name,
+        None,
+        outcomes_of(intake, outcomes),
+        intake.counts,
+        len(fresh),
+        clock.seconds,
+    )
+
+
+def _training_seconds(live: Live, queries: int) -> float:
+    """Epochs over all folds, from what one pass over some queries takes here and now."""
+    some = ["how long does it take to read a query of ten words"] * 64
+    started = time.monotonic()
+    live.encoder.encode_queries(some)
+    per_query = (time.monotonic() - started) / len(some)
+    passes = EPOCHS * (1 + FOLDS * (FOLDS - 1) / FOLDS)
+    return min(60 * live.settings.train_minutes, STEP_PER_PASS * passes * per_query * queries)

@@ -1,0 +1,74 @@
+"""The last step of a night: everything that was put into the store becomes one version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from typing import Any
+
+from flows.modules import Modules
+from flows.settings import Settings
+from pipeline.encoder import Encoder
+from state.manifest import Manifest
+from state.store import Store
+
+LIBRARIES = ("nightshift", "torch", "transformers", "peft", "scikit-learn", "faiss-cpu", "numpy")
+
+
+def publish(
+    store: Store,
+    parent: Manifest | None,
+    *,
+    kind: str,
+    reason: str,
+    encoder: Mapping[str, Any],
+    index: Mapping[str, str],
+    modules: Mapping[str, str],
+    facts: Mapping[str, Any],
+) -> Manifest:
+    """Publish the next version; the caller holds the store's lock."""
+    store.publish(
+        Manifest(
+            version=parent.version + 1 if parent else 1,
+            parent=parent.version if parent else None,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            kind=kind,
+            reason=reason,
+            encoder=encoder,
+            index=index,
+            modules=modules,
+            facts=facts,
+        )
+    )
+    return store.manifest()
+
+
+def size_facts(modules: Modules, documents: int) -> dict[str, Any]:
+    """How large a version is: what `history` draws over time."""
+    live = sorted(set(modules.router.experts.values()))
+    return {
+        "live_documents": documents,
+        "live_experts": live,
+        "expert_parameters": sum(modules.experts[name].parameters for name in live),
+        "kinds": {id_: kind.name for id_, kind in modules.kinds.items()},
+        "waiting": len(modules.pool.keys),
+    }
+
+
+def library_facts() -> dict[str, str]:
+    return {name: installed(name) for name in LIBRARIES}
+
+
+def encoder_facts(encoder: Encoder, source: str | None) -> dict[str, Any]:
+    return {
+        "name": encoder.checkpoint.name,
+        "source": source,
+        "fingerprint": encoder.fingerprint,
+        "parameters": encoder.parameter_count,
+        "dimension": encoder.dimension,
+    }
+
+
+def settings_facts(settings: Settings) -> dict[str, Any]:
+    return settings.as_json()

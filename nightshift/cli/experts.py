@@ -1,0 +1,58 @@
+"""`nightshift experts`: who serves what, since when, and what it gained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from nightshift.cli import output
+from nightshift.cli.options import (
+    DEFAULT_STORE,
+    DebugOption,
+    JsonOption,
+    StoreOption,
+    VersionOption,
+)
+from nightshift.cli.output import out, plain
+
+
+def experts(
+    version: VersionOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The experts of a version, with what the gate measured and what they serve."""
+    from flows.live import open_live
+    from state.store import Store
+
+    modules = open_live(Store.open(store), version).modules
+    served: dict[str, list[str]] = {}
+    for kind, expert in modules.router.experts.items():
+        served.setdefault(expert, []).append(modules.kinds[kind].name)
+    rows: list[dict[str, Any]] = [
+        {**vars(facts), "gate": dict(facts.gate), "serves": served.get(name, [])}
+        for name, facts in modules.experts.items()
+    ]
+    if as_json:
+        output.print_json(rows)
+        return
+    if not rows:
+        out.print("no experts yet: the frozen encoder serves every query")
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("expert", "serves", "since", "weights", "learned from", "gain", "90 %"):
+        table.add_column(column)
+    for row in rows:
+        low, high = row["gate"]["interval"]
+        table.add_row(
+            row["name"],
+            plain(", ".join(row["serves"]) or "nothing any more"),
+            f"version {row['born']}",
+            f"{row['parameters']:,}",
+            f"{row['queries']} queries",
+            f"{100 * row['gate']['gain']:+.1f}",
+            f"{100 * low:+.1f} to {100 * high:+.1f}",
+        )
+    out.print(table)

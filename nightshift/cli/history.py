@@ -1,0 +1,113 @@
+"""`nightshift history` and `nightshift show`: how the index grew, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from nightshift.cli import output
+from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
+from nightshift.cli.output import chart, out, plain
+
+if TYPE_CHECKING:
+    from state.manifest import Manifest
+
+
+def history(
+    store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Every version, oldest first: what came, what was decided, how large it is."""
+    from state.store import Store
+
+    opened = Store.open(store)
+    versions = opened.history()
+    rows = [_row(manifest, manifest.version == versions[-1].version) for manifest in versions]
+    if as_json:
+        output.print_json(rows)
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("", "time", "what", "documents", "experts", "weights", "why"):
+        table.add_column(column, justify="right" if column in NUMBERS else "left")
+    for row in rows:
+        table.add_row(
+            f"{'*' if row['live'] else ' '}{row['version']}",
+            row["time"][:16].replace("T", " "),
+            row["kind"],
+            f"{row['documents']:,}",
+            str(row["experts"]),
+            f"{row['expert_parameters']:,}",
+            plain(row["reason"], 60),
+        )
+    out.print(table)
+    for name in ("documents", "experts"):
+        out.print(f"\n[bold]{name}[/bold] by version")
+        for line in chart([row[name] for row in rows], height=4):
+            out.print(line, markup=False)
+
+
+NUMBERS = ("documents", "experts", "weights")
+
+
+def show(
+    version: Annotated[int, typer.Argument(help="A version's number.")],
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Everything about one version: decisions with their figures, quarantine, objects."""
+    from state.store import Store
+
+    manifest = Store.open(store).manifest(version)
+    page = {
+        **_row(manifest, manifest.version == Store.open(store).head().version),
+        "encoder": dict(manifest.encoder),
+        "facts": dict(manifest.facts),
+        "index": dict(manifest.index),
+        "modules": dict(manifest.modules),
+    }
+    if as_json:
+        output.print_json(page)
+        return
+    out.print(f"[bold]version {version}[/bold] ({manifest.kind}, {manifest.time})")
+    out.print(f"  why        {plain(manifest.reason)}")
+    out.print(f"  encoder    {plain(manifest.encoder['name'])}")
+    counts = ", ".join(f"{n} {what}" for what, n in manifest.facts["documents"].items() if n)
+    out.print(f"  documents  {page['documents']:,} ({counts or 'no change'})")
+    out.print(f"  experts    {', '.join(manifest.facts['live_experts']) or 'none'}")
+    _show_decisions(manifest.facts)
+    for entry in manifest.facts.get("quarantined", []):
+        out.print(f"  [red]quarantined[/red] {plain(entry['where'])}: {plain(entry['reason'])}")
+
+
+def _show_decisions(facts: Any) -> None:
+    from flows.growth import Outcome
+    from nightshift.cli.told import tell_outcome
+
+    detection = facts.get("detection", {})
+    if "p_value" in detection:
+        shares = ", ".join(
+            f"{100 * share:.0f} % beyond {100 * float(level):.0f} %"
+            for level, share in detection["shares"].items()
+        )
+        out.print(f"  layers     {detection['layers']}: {shares} (p = {detection['p_value']:.2g})")
+    for outcome in facts["outcomes"]:
+        tell_outcome(Outcome(**outcome))
+
+
+def _row(manifest: Manifest, live: bool) -> dict[str, Any]:
+    facts = manifest.facts
+    return {
+        "version": manifest.version,
+        "parent": manifest.parent,
+        "time": manifest.time,
+        "kind": manifest.kind,
+        "outcomes": facts["outcomes"],
+        "documents": facts["live_documents"],
+        "experts": len(facts["live_experts"]),
+        "expert_parameters": facts["expert_parameters"],
+        "reason": manifest.reason,
+        "seconds": facts["seconds"],
+        "live": live,
+    }

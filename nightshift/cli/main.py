@@ -1,0 +1,102 @@
+"""The command `nightshift`: a verb a file, one sentence when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from click.exceptions import ClickException, Exit
+
+from nightshift import __version__
+from nightshift.cli import (
+    evaluate,
+    experts,
+    history,
+    init,
+    output,
+    rollback,
+    search,
+    update,
+    verify,
+)
+from nightshift.errors import NightshiftError
+
+INTERRUPTED = 130
+app = typer.Typer(
+    name="nightshift",
+    help="A retrieval index that learns at night, proves it, and can be taken back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("update")(update.update)
+app.command("search")(search.search)
+app.command("history")(history.history)
+app.command("show")(history.show)
+app.command("experts")(experts.experts)
+app.command("rollback")(rollback.rollback)
+app.command("evaluate")(evaluate.evaluate)
+app.command("verify")(verify.verify)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"nightshift {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do, 5 store busy, 6 store damaged."""
+
+
+def run() -> None:
+    """Run the command; say what went wrong in one sentence, with the command to type next."""
+    _quiet()
+    try:
+        code = app(standalone_mode=False)
+    except Exit as leaving:
+        code = leaving.exit_code
+    except ClickException as error:
+        error.show()
+        code = error.exit_code
+    except NightshiftError as error:
+        _explain(error, error.message, error.hint)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        output.err.print("interrupted; the store is as it was. Type the same command again.")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        _explain(error, f"{type(error).__name__}: {error}", "the same command with --debug")
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception, sentence: str, hint: str | None) -> None:
+    if output.debugging:
+        raise error
+    output.err.print(f"error: {sentence}", markup=False)
+    if hint:
+        output.err.print(f"  try: {hint}", markup=False)
+
+
+def _quiet() -> None:
+    """Libraries that talk to stderr or to the network are told not to, before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+if __name__ == "__main__":
+    run()

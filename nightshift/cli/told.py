@@ -1,0 +1,51 @@
+"""How a night is told on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nightshift.cli.output import out, plain
+
+if TYPE_CHECKING:
+    from flows.growth import Outcome
+    from flows.night import Night
+
+COLOURS = {
+    "spawn": "green",
+    "refine": "green",
+    "reuse": "cyan",
+    "absorb": "blue",
+    "wait": "yellow",
+    "quarantine": "red",
+}
+
+
+def tell_nights(nights: Sequence[Night]) -> None:
+    """What each batch led to: documents, decisions with their reasons, seconds."""
+    for night in nights:
+        changes = ", ".join(f"{count} {what}" for what, count in night.documents.items() if count)
+        version = f"version {night.version}" if night.version else "no new version"
+        out.print(f"[bold]{plain(night.batch)}[/bold]: {version}; {changes or 'no change'}")
+        for outcome in night.outcomes:
+            tell_outcome(outcome)
+        spent = ", ".join(f"{step} {took:.1f} s" for step, took in night.seconds.items() if took)
+        out.print(f"  [dim]{night.encoded} documents encoded; {spent}[/dim]")
+
+
+def tell_outcome(outcome: Outcome) -> None:
+    """One decision: the word, the kind, the reason."""
+    colour = COLOURS.get(outcome.outcome, "white")
+    served = f" by {outcome.expert}" if outcome.expert else ""
+    out.print(
+        f"  [{colour}]{outcome.outcome:<10}[/{colour}] "
+        f"{outcome.documents} documents of {plain(outcome.kind)}{served}: {plain(outcome.reason)}"
+    )
+    if outcome.gate:
+        low, high = outcome.gate["interval"]
+        sort = "synthetic" if outcome.gate["synthetic"] else "real"
+        out.print(
+            f"             [dim]gate: {100 * outcome.gate['gain']:+.1f} points of nDCG@10 "
+            f"(90 % interval {100 * low:+.1f} to {100 * high:+.1f}) on "
+            f"{outcome.gate['queries']} {sort} queries[/dim]"
+        )

@@ -1,0 +1,62 @@
+"""Which documents of a night belong together.
+
+A night is cut into more clusters than it can have kinds; clusters that the encoder's layers
+cannot tell apart are joined again. So a kind is found as a whole, though only a part of its
+documents is odd when looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+
+from pipeline.kinds import KindStatistics, Layers
+
+MOST_CLUSTERS = 8
+SMALLEST_CLUSTER = 30
+DIRECTIONS = 32
+LEVEL, ALIKE = 0.95, 0.45
+"""Two clusters are one kind unless this share of each lies beyond the other's 95 % level."""
+
+Rows = npt.NDArray[np.int64]
+
+
+def cut(features: Layers, seed: int) -> list[Rows]:
+    """Cut documents into clusters of rows, by k-means on the main directions of their features."""
+    count = min(MOST_CLUSTERS, len(features) // SMALLEST_CLUSTER)
+    if count < 2:
+        return [np.arange(len(features))]
+    flat = features.reshape(len(features), -1).astype(np.float64)
+    flat = (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-9)
+    directions = min(DIRECTIONS, len(flat) - 1, flat.shape[1])
+    points = PCA(directions, random_state=seed).fit_transform(flat)
+    labels = KMeans(count, n_init=3, random_state=seed).fit_predict(points)
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+
+
+def join(clusters: Sequence[Rows], features: Layers, groups: npt.NDArray[np.uint64]) -> list[Rows]:
+    """Join the two clusters that are most alike until no two are, largest first."""
+    joined = dict(enumerate(clusters))
+    known = {name: KindStatistics.of(features[rows], groups[rows]) for name, rows in joined.items()}
+    strange: dict[tuple[int, int], float] = {}
+    while len(joined) > 1:
+        for a, b in combinations(sorted(joined), 2):
+            if (a, b) not in strange:
+                there, back = features[joined[b]], features[joined[a]]
+                strange[a, b] = min(_beyond(known[a], there), _beyond(known[b], back))
+        (a, b), least = min(strange.items(), key=lambda item: item[1])
+        if least >= ALIKE:
+            break
+        joined[a] = np.sort(np.concatenate([joined[a], joined.pop(b)]))
+        known[a] = KindStatistics.of(features[joined[a]], groups[joined[a]])
+        strange = {pair: share for pair, share in strange.items() if not {a, b} & set(pair)}
+    return sorted(joined.values(), key=len, reverse=True)
+
+
+def _beyond(known: KindStatistics, features: Layers) -> float:
+    return float((known.surprise(features) > LEVEL).mean())

@@ -1,0 +1,124 @@
+"""What to do about a night: which documents belong together, and the smallest thing that serves.
+
+    absorb   known text of a kind without an expert       reuse    a kind that an expert serves
+    refine   an expert's kind has grown by half            spawn    new, and enough to learn from
+    wait     new, but too little
+
+`spawn` and `refine` are wishes here; the gate has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.clusters import Rows, cut, join
+from pipeline.detector import NightTest, judge_night, stands_out
+from pipeline.kinds import KindStatistics, Layers
+from pipeline.layers import Array
+
+ENOUGH_DOCUMENTS = 100
+GROWN = 1.5
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A night as the layers see it: the test, and rows by kind (None: a kind not seen before).
+
+    Rows from `night` on belong to the pool of documents that waited.
+    """
+
+    test: NightTest
+    groups: tuple[tuple[str | None, Rows], ...]
+    shares: Mapping[str, tuple[float, ...]]
+    night: int
+
+
+@dataclass(frozen=True)
+class KindFacts:
+    """What the decision needs to know of a kind."""
+
+    name: str
+    documents: int
+    expert: str | None
+    asked: int | None
+    taught: int
+
+
+def look(
+    features: Layers,
+    groups: npt.NDArray[np.uint64],
+    waiting: Layers,
+    waiting_groups: npt.NDArray[np.uint64],
+    known: Mapping[str, KindStatistics],
+    false_alarms_per_year: float,
+    seed: int,
+) -> Findings:
+    """Test the night; sort it into known kinds and, if something is new, into new ones."""
+    night = len(features)
+    statistics = list(known.values())
+    surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
+    test = judge_night(surprises.min(axis=1), groups, statistics, false_alarms_per_year)
+    if test.new and len(waiting):
+        features = np.concatenate([features, waiting])
+        groups = np.concatenate([groups, waiting_groups])
+        surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
+    sorted_rows = _sort(features, groups, surprises, list(known), test.new, seed)
+    shares = {
+        name: tuple(float((surprises[:night, column] > level).mean()) for level in test.shares)
+        for column, name in enumerate(known)
+    }
+    return Findings(test, tuple(sorted_rows), shares, night)
+
+
+def _sort(
+    features: Layers,
+    groups: npt.NDArray[np.uint64],
+    surprises: Array,
+    names: Sequence[str],
+    new: bool,
+    seed: int,
+) -> list[tuple[str | None, Rows]]:
+    """Clusters of known kinds are put together by kind, the others joined where they are alike."""
+    if not len(features):
+        return []
+    if not new and len(names) == 1:
+        return [(names[0], np.arange(len(features)))]
+    strange: list[Rows] = []
+    by_kind: dict[str, list[Rows]] = {}
+    for rows in cut(features, seed):
+        if new and stands_out(surprises[rows].min(axis=1)):
+            strange.append(rows)
+        else:
+            nearest = names[int(surprises[rows].mean(axis=0).argmin())]
+            by_kind.setdefault(nearest, []).append(rows)
+    known = [(name, np.sort(np.concatenate(parts))) for name, parts in by_kind.items()]
+    return [*known, *((None, rows) for rows in join(strange, features, groups))]
+
+
+def wish(kind: KindFacts | None, documents: int, teaching: int) -> tuple[str, str]:
+    """The outcome to aim for, and why; `documents` and `teaching` pairs include tonight's.
+
+    >>> wish(None, 40, 40)
+    ('wait', '40 documents of a new kind, 100 are needed to learn from')
+    >>> wish(KindFacts("tv", 300, "e1", 200, 180), 400, 200)
+    ('reuse', 'known text, served by e1')
+    >>> wish(KindFacts("tv", 300, "e1", 200, 180), 600, 400)
+    ('refine', 'e1 learned from 180 queries, there are 400 now')
+    """
+    if kind is None:
+        if documents < ENOUGH_DOCUMENTS:
+            needed = f"{ENOUGH_DOCUMENTS} are needed to learn from"
+            return "wait", f"{documents} documents of a new kind, {needed}"
+        return "spawn", f"{documents} documents of a new kind"
+    if kind.expert is not None:
+        if teaching >= GROWN * max(1, kind.taught):
+            told = f"{kind.expert} learned from {kind.taught} queries, there are {teaching} now"
+            return "refine", told
+        return "reuse", f"known text, served by {kind.expert}"
+    if kind.asked is not None and documents >= GROWN * kind.asked:
+        return "spawn", f"{documents} documents now, {kind.asked} when an expert was last refused"
+    return "absorb", "known text"

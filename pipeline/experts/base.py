@@ -1,0 +1,53 @@
+"""What every kind of expert can do: run the encoder through itself, and be kept as a folder."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+
+class Expert(Protocol):
+    """A small, frozen set of weights that changes how queries of one kind are encoded."""
+
+    name: str
+    method: str
+
+    @property
+    def parameter_count(self) -> int:
+        """How many weights it adds."""
+        ...
+
+    def attached(self) -> AbstractContextManager[None]:
+        """Inside, the encoder runs through this expert; outside, it is the frozen encoder again."""
+        ...
+
+    def trainable(self) -> list[torch.nn.Parameter]:
+        """Open exactly this expert's weights for training and return them."""
+        ...
+
+    def freeze(self) -> None:
+        """Close them again."""
+        ...
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """A copy of its weights."""
+        ...
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Put a copy back."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it as plain files that others can read."""
+        ...
+
+    def rest_hash(self) -> str:
+        """SHA-256 over every weight in the encoder that is not this expert's."""
+        ...
+
+    def detach(self) -> None:
+        """Remove it from the encoder for good."""
+        ...

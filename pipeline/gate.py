@@ -1,0 +1,94 @@
+"""The gate: does the candidate help its own kind, and does it hurt any other?
+
+Every figure is a difference in nDCG@10, query by query, between the candidate and what is live,
+over the whole index and through the router. A candidate is accepted when
+
+    its own kind gains:   the one-sided 95 % bootstrap bound of the mean difference is above zero
+                          (above SYNTHETIC_MARGIN where the queries were made from the documents),
+    and nobody loses:     no other kind has a mean below -TOLERANCE whose 90 % interval excludes 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.measures import Scores, interval
+
+TOLERANCE = 0.005
+SYNTHETIC_MARGIN = 0.01
+FEWEST_QUERIES = 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate measured. `losses[kind]` is (mean, low, high); `interval` is 90 % two-sided."""
+
+    accepted: bool
+    queries: int
+    synthetic: bool
+    gain: float
+    interval: tuple[float, float]
+    losses: Mapping[str, tuple[float, float, float]]
+    reason: str
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "accepted": self.accepted,
+            "queries": self.queries,
+            "synthetic": self.synthetic,
+            "gain": self.gain,
+            "interval": list(self.interval),
+            "losses": {kind: list(figures) for kind, figures in self.losses.items()},
+        }
+
+
+def judge(own: Scores, others: Mapping[str, Scores], synthetic: bool) -> Verdict:
+    """Judge a candidate by its differences to what is live.
+
+    >>> import numpy as np
+    >>> better, same = np.full(50, 0.1), np.zeros(50)
+    >>> judge(better, {"k1": same}, synthetic=False).accepted
+    True
+    >>> judge(better, {"k1": np.full(50, -0.02)}, synthetic=False).reason
+    'k1 would lose 2.0 points'
+    """
+    losses = {}
+    for kind, differences in others.items():
+        low, high = interval(differences, 0.90)
+        losses[kind] = (float(differences.mean()) if len(differences) else 0.0, low, high)
+    # The lower end of a two-sided 90 % interval is the one-sided 95 % bound.
+    low, high = interval(own, 0.90)
+    gain = float(own.mean()) if len(own) else 0.0
+    reason = _objection(len(own), gain, low, synthetic, losses)
+    accepted = reason is None
+    return Verdict(
+        accepted,
+        len(own),
+        synthetic,
+        gain,
+        (low, high),
+        losses,
+        reason or f"gains {100 * gain:.1f} points on {len(own)} held-out queries",
+    )
+
+
+def _objection(
+    queries: int,
+    gain: float,
+    low: float,
+    synthetic: bool,
+    losses: Mapping[str, tuple[float, float, float]],
+) -> str | None:
+    needed = SYNTHETIC_MARGIN if synthetic else 0.0
+    if queries < FEWEST_QUERIES:
+        return f"{queries} held-out queries are too few to judge by"
+    if low <= needed:
+        return (
+            f"its gain of {100 * gain:.1f} points is not certain "
+            f"(at least {100 * low:.1f}, more than {100 * needed:.1f} needed)"
+        )
+    for kind, (mean, _, high) in losses.items():
+        if mean < -TOLERANCE and high < 0:
+            return f"{kind} would lose {-100 * mean:.1f} points"
+    return None

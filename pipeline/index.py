@@ -1,0 +1,148 @@
+"""One search over all live documents: a FAISS index per immutable segment, results merged.
+
+Up to some hundred thousand passages an exact scan costs no more than encoding the query, so it is
+the default; a FAISS factory string such as "HNSW32" or "IVF256,Flat" makes the larger segments
+approximate. Index files are a cache named after what they were built from, and never trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from nightshift.errors import UsageError
+from pipeline.encoder import Vectors
+
+EXACT = "Flat"
+SMALL = 10_000
+"""Segments of fewer passages are always searched exactly."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A segment as search sees it: `first[i]` is the first vector of document i."""
+
+    name: str
+    vectors: Vectors
+    first: npt.NDArray[np.int64]
+    live: Mask
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document found: its number in the index, its passage that matched, the score."""
+
+    number: int
+    passage: int
+    score: float
+
+
+class Index:
+    """Exact or approximate inner-product search over shelves; a hit is a document."""
+
+    def __init__(
+        self, shelves: Sequence[Shelf], factory: str = EXACT, cache: Path | None = None
+    ) -> None:
+        self.shelves = list(shelves)
+        self._searchers = [_Searcher(shelf, factory, cache) for shelf in self.shelves]
+        sizes = [len(shelf.live) for shelf in self.shelves]
+        self._offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(int).tolist()
+
+    @property
+    def documents(self) -> int:
+        return sum(int(shelf.live.sum()) for shelf in self.shelves)
+
+    def search(self, queries: Vectors, k: int) -> list[list[Found]]:
+        """The k best documents for each query, best first; equal scores in order of arrival."""
+        hits: list[list[Found]] = [[] for _ in queries]
+        for offset, searcher in zip(self._offsets, self._searchers, strict=False):
+            for line, found in enumerate(searcher.search(queries, k)):
+                hits[line].extend(Found(offset + row, part, score) for row, part, score in found)
+        return [sorted(found, key=lambda hit: (-hit.score, hit.number))[:k] for found in hits]
+
+
+class _Searcher:
+    """FAISS over one shelf, with its dead documents left out."""
+
+    def __init__(self, shelf: Shelf, factory: str, cache: Path | None) -> None:
+        self.shelf = shelf
+        self.owner = np.repeat(np.arange(len(shelf.live)), np.diff(shelf.first))
+        alive = shelf.live[self.owner]
+        self.passages = int(alive.sum())
+        approximate = factory != EXACT and len(shelf.vectors) >= SMALL
+        self.faiss = _approximate(shelf, factory, cache) if approximate else _exact(shelf.vectors)
+        bits = np.packbits(alive, bitorder="little")
+        self.selector = None if alive.all() else faiss.IDSelectorBitmap(bits)
+
+    def search(self, queries: Vectors, k: int) -> list[list[tuple[int, int, float]]]:
+        """(document, passage, score) of up to k documents for each query."""
+        documents = int(self.shelf.live.sum())
+        wanted = min(k, documents)
+        if not wanted or not len(queries):
+            return [[] for _ in queries]
+        depth = min(self.passages, wanted + (self.passages > documents) * (wanted + 8))
+        while True:
+            scores, rows = self.faiss.search(
+                np.ascontiguousarray(queries, np.float32), depth, params=self._parameters()
+            )
+            found = [self._documents(*line, wanted) for line in zip(rows, scores, strict=True)]
+            if depth >= self.passages or all(len(hits) == wanted for hits in found):
+                return found
+            depth = min(self.passages, 2 * depth)
+
+    def _documents(
+        self, rows: npt.NDArray[np.int64], scores: Vectors, wanted: int
+    ) -> list[tuple[int, int, float]]:
+        best: dict[int, tuple[int, int, float]] = {}
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+            if row >= 0 and len(best) < wanted:
+                document = int(self.owner[row])
+                passage = row - int(self.shelf.first[document])
+                best.setdefault(document, (document, passage, score))
+        return list(best.values())
+
+    def _parameters(self) -> faiss.SearchParameters | None:
+        inner = faiss.downcast_index(self.faiss)
+        if isinstance(inner, faiss.IndexIVF):
+            return faiss.SearchParametersIVF(sel=self.selector, nprobe=max(8, inner.nlist // 8))
+        if isinstance(inner, faiss.IndexHNSW):
+            return faiss.SearchParametersHNSW(sel=self.selector, efSearch=256)
+        return faiss.SearchParameters(sel=self.selector) if self.selector else None
+
+
+def _exact(vectors: Vectors) -> faiss.Index:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, np.float32))
+    return index
+
+
+def _approximate(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
+    """The cached index of this segment, if it still holds as many vectors; else a new one."""
+    file = cache / f"{shelf.name}-{factory.replace(',', '_')}.faiss" if cache else None
+    if file is not None and file.is_file():
+        try:
+            index = faiss.read_index(str(file))
+            if index.ntotal == len(shelf.vectors) and index.d == shelf.vectors.shape[1]:
+                return index
+        except RuntimeError:
+            pass
+    try:
+        index = faiss.index_factory(shelf.vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise UsageError(
+            f"FAISS does not know the index factory {factory!r}", hint='use "Flat" or "HNSW32"'
+        ) from error
+    vectors = np.ascontiguousarray(shelf.vectors, np.float32)
+    index.train(vectors)
+    index.add(vectors)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        faiss.write_index(index, str(file))
+    return index

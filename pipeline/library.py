@@ -1,0 +1,101 @@
+"""The documents of a version: its segments, minus the documents that later nights replaced.
+
+Documents are numbered through all segments in order, dead ones included, so a number means the
+same document as long as the segments stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.documents import Document, Key, Passage
+from pipeline.encoder import Vectors
+from pipeline.index import EXACT, Index, Shelf
+from pipeline.segment import Segment
+
+Dead = Mapping[str, frozenset[int]]
+"""Segment name -> rows of documents that are no longer there."""
+
+
+class Library:
+    """All segments of a version by name, in order of arrival, and which of their rows are dead."""
+
+    def __init__(self, segments: Mapping[str, Segment], dead: Dead) -> None:
+        self.segments = dict(segments)
+        self.dead = {name: frozenset(dead.get(name, ())) for name in self.segments}
+
+    @cached_property
+    def number_of(self) -> dict[Key, int]:
+        """The number of each live document."""
+        return {
+            key: offset + row
+            for offset, (name, segment) in zip(self._offsets, self.segments.items(), strict=False)
+            for row, key in enumerate(segment.keys)
+            if row not in self.dead[name]
+        }
+
+    def __len__(self) -> int:
+        return len(self.number_of)
+
+    def content_hash(self, key: Key) -> str | None:
+        """The content of a live document, or None where there is none of that name."""
+        if key not in self.number_of:
+            return None
+        segment, row = self._place(self.number_of[key])
+        return segment.content_hashes[row]
+
+    def document(self, number: int) -> Document:
+        segment, row = self._place(number)
+        return segment.documents[row]
+
+    def passage(self, number: int, part: int) -> Passage:
+        segment, row = self._place(number)
+        return segment.passage(row, part)
+
+    def segment_name(self, number: int) -> str:
+        return list(self.segments)[self._shelf(number)]
+
+    def vectors(self, number: int) -> Vectors:
+        """The vectors of a document's passages."""
+        segment, row = self._place(number)
+        return segment.vectors[segment.first[row] : segment.first[row + 1]]
+
+    def without(self, keys: Iterable[Key]) -> dict[str, frozenset[int]]:
+        """The dead rows after these documents have died too."""
+        dead = {name: set(rows) for name, rows in self.dead.items()}
+        names = list(self.segments)
+        for key in keys:
+            number = self.number_of[key]
+            shelf = self._shelf(number)
+            dead[names[shelf]].add(number - self._offsets[shelf])
+        return {name: frozenset(rows) for name, rows in dead.items() if rows}
+
+    def index(self, factory: str = EXACT, cache: Path | None = None) -> Index:
+        """A search index over the live documents."""
+        return Index([self._shelve(name) for name in self.segments], factory, cache)
+
+    def numbers(self, keys: Sequence[Key]) -> npt.NDArray[np.int64]:
+        return np.array([self.number_of[key] for key in keys], np.int64)
+
+    def _shelve(self, name: str) -> Shelf:
+        segment = self.segments[name]
+        live = np.ones(len(segment.first) - 1, bool)
+        live[list(self.dead[name])] = False
+        return Shelf(name, segment.vectors, segment.first, live)
+
+    @cached_property
+    def _offsets(self) -> list[int]:
+        sizes = [len(segment.first) - 1 for segment in self.segments.values()]
+        return [int(offset) for offset in np.concatenate([[0], np.cumsum(sizes)])]
+
+    def _shelf(self, number: int) -> int:
+        return int(np.searchsorted(self._offsets, number, side="right")) - 1
+
+    def _place(self, number: int) -> tuple[Segment, int]:
+        shelf = self._shelf(number)
+        return list(self.segments.values())[shelf], number - self._offsets[shelf]

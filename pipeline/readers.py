@@ -1,0 +1,206 @@
+"""Lines and objects out of files that nobody has checked.
+
+Whatever the bytes are, reading goes on: each line becomes an object or a note about what is wrong
+with it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+LINE_LIMIT = 128 * 2**20
+"""Bytes of a line: the longest document, even with every character written as an escape."""
+EXPANSION_LIMIT = 200
+"""How many times its size a compressed file may hold: text reaches 100, a bomb 1,000."""
+EXPANSION_ALLOWANCE = 64 * 2**20
+ID_LIMIT = 1024
+ID_FIELDS = ("_id", "id", "doc_id", "docno")
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """Something that was not taken in: `where` is a file name, mostly with `:line`."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class File:
+    """The bytes of a file under its name within the batch, read once."""
+
+    name: str
+    data: bytes
+
+    @property
+    def place(self) -> str:
+        """The name in a form that can be printed; a file system allows any bytes in it."""
+        return printable(self.name)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line without its end; `cut` when the file ends before the line does."""
+
+    where: str
+    text: str
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """A JSON object and where it was written."""
+
+    where: str
+    fields: dict[str, Any]
+
+
+class Refused(ValueError):
+    """Why one line or file cannot be taken in."""
+
+
+def read_objects(file: File) -> Iterator[Record | Quarantined]:
+    """The JSON objects of a file, one a line.
+
+    >>> for outcome in read_objects(File("a.jsonl", b'{"_id": 1}\\n[]\\n{"_id"')):
+    ...     print(outcome)
+    Record(where='a.jsonl:1', fields={'_id': 1})
+    Quarantined(where='a.jsonl:2', reason='not a JSON object')
+    Quarantined(where='a.jsonl:3', reason='the last line is cut off')
+    """
+    for line in read_lines(file):
+        if isinstance(line, Quarantined):
+            yield line
+            continue
+        try:
+            yield Record(line.where, parse_object(line.text))
+        except Refused as refused:
+            cut = line.cut and line.text.startswith("{") and not line.text.endswith("}")
+            yield Quarantined(line.where, "the last line is cut off" if cut else str(refused))
+
+
+def read_lines(file: File) -> Iterator[Line | Quarantined]:
+    """The lines of a file that are not blank, unpacked where its name ends in `.gz`."""
+    number = 0
+    try:
+        for number, raw in enumerate(_raw_lines(file), start=1):
+            where = f"{file.place}:{number}"
+            if raw is None:
+                yield Quarantined(where, f"longer than {LINE_LIMIT:,} bytes")
+                continue
+            try:
+                text = decode(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw)
+            except Refused as refused:
+                yield Quarantined(where, str(refused))
+                continue
+            if text.strip():
+                yield Line(where, text.rstrip("\r\n"), cut=not text.endswith("\n"))
+    except EOFError:
+        yield Quarantined(f"{file.place}:{number + 1}", "the compressed file is cut off here")
+    except (gzip.BadGzipFile, zlib.error):
+        yield Quarantined(f"{file.place}:{number + 1}", "the compressed file is damaged here")
+    except Refused as refused:
+        yield Quarantined(f"{file.place}:{number + 1}", str(refused))
+
+
+def _raw_lines(file: File) -> Iterator[bytes | None]:
+    """Lines with their ends; None for one beyond the limit, of which nothing is kept."""
+    packed = file.name.lower().endswith(".gz")
+    stream: BinaryIO = io.BytesIO(file.data)
+    room: float = math.inf
+    if packed:
+        stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
+        room = len(file.data) * EXPANSION_LIMIT + EXPANSION_ALLOWANCE
+    while raw := stream.readline(LINE_LIMIT):
+        rest = raw
+        while len(rest) == LINE_LIMIT and not rest.endswith(b"\n") and room > 0:
+            room -= len(rest)
+            rest = stream.readline(LINE_LIMIT)
+        room -= len(rest)
+        if room < 0:
+            raise Refused(f"unpacks to more than {EXPANSION_LIMIT} times its size")
+        yield raw if rest is raw else None
+
+
+def printable(name: str) -> str:
+    """
+    >>> printable("caf\\udce9.md")
+    'caf\\\\udce9.md'
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def decode(raw: bytes) -> str:
+    """UTF-8, strictly."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(f"not valid UTF-8 at byte {error.start + 1}") from None
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """A JSON object of finite numbers, nested no deeper than can be read.
+
+    >>> parse_object('{"score": NaN}')
+    Traceback (most recent call last):
+    pipeline.readers.Refused: NaN is not a finite number
+    """
+    try:
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except Refused:
+        raise
+    except json.JSONDecodeError as error:
+        raise Refused(f"not valid JSON: {error.msg} at character {error.pos + 1}") from None
+    except ValueError:
+        raise Refused("not valid JSON: a number with too many digits") from None
+    except RecursionError:
+        raise Refused("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise Refused("not a JSON object")
+    return value
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise Refused(f"{number[:20]} is not a finite number")
+    return value
+
+
+def identifier(fields: dict[str, Any]) -> str:
+    """The id of a document or a query as a string.
+
+    >>> identifier({"_id": 7}), identifier({"docno": "../../x"})
+    ('7', '../../x')
+    """
+    found = next((fields[name] for name in ID_FIELDS if fields.get(name) is not None), None)
+    if found is None:
+        raise Refused("the id is missing")
+    if isinstance(found, bool) or not isinstance(found, (str, int, float)):
+        raise Refused("the id is neither text nor a number")
+    return check_identifier(str(found))
+
+
+def check_identifier(text: str) -> str:
+    """The id itself, if it can be one; it may hold anything else, for it never becomes a path."""
+    if not text.strip():
+        raise Refused("the id is empty")
+    if len(text) > ID_LIMIT:
+        raise Refused(f"the id is longer than {ID_LIMIT} characters")
+    return check_unicode(text)
+
+
+def check_unicode(text: str) -> str:
+    """The text itself, unless it holds half of a surrogate pair, which no file can store."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Refused("not valid Unicode: half of a surrogate pair") from None
+    return text

@@ -1,0 +1,111 @@
+"""Which expert should rewrite a query: the kind whose earlier queries it resembles.
+
+Every kind keeps a few centroids of its training queries, as the frozen encoder sees them; kinds
+without an expert have them too and lead to the frozen encoder. With s_k the cosine to the nearest
+centroid of kind k, the weights are
+
+    w_k = softmax_k(s_k / SHARPNESS),
+
+small weights are dropped, and a query that is near nothing (max s_k below a floor read off
+held-out queries) goes to the frozen encoder alone. Nothing is trained: learned gates lost to
+centroids in H. Lee et al., "RouterRetriever", AAAI 2025.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+from sklearn.cluster import KMeans
+
+from pipeline.encoder import Vectors
+
+FROZEN = "frozen"
+SHARPNESS = 0.05
+LEAST_WEIGHT = 0.1
+PROTOTYPES = 8
+QUERIES_PER_PROTOTYPE = 20
+FLOOR_QUANTILE = 0.01
+
+Route = dict[str, float]
+"""Expert name (or FROZEN) -> weight; the weights sum to one."""
+
+
+@dataclass(frozen=True)
+class Router:
+    """`prototypes[kind]` (n, dimension), `experts[kind]` the expert that serves it, if any.
+
+    >>> east, north = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+    >>> router = Router({"k1": east, "k2": north}, {"k2": "e1"}, floor=0.5)
+    >>> router.route(np.array([[1.0, 0.1], [0.1, 1.0], [-1.0, -1.0]]))
+    [{'frozen': 1.0}, {'e1': 1.0}, {'frozen': 1.0}]
+    """
+
+    prototypes: Mapping[str, Vectors] = field(default_factory=dict)
+    experts: Mapping[str, str] = field(default_factory=dict)
+    floor: float = -1.0
+
+    def similarity(self, queries: Vectors) -> npt.NDArray[np.float64]:
+        """Cosine of each query to the nearest prototype of each kind: (queries, kinds)."""
+        columns = [(queries @ points.T).max(axis=1) for points in self.prototypes.values()]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def route(self, queries: Vectors) -> list[Route]:
+        """Weights for each query vector of the frozen encoder."""
+        if not self.experts or not len(queries):
+            return [{FROZEN: 1.0} for _ in queries]
+        similarity = self.similarity(queries)
+        weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / SHARPNESS)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return [
+            self._merge(line) if nearest >= self.floor else {FROZEN: 1.0}
+            for line, nearest in zip(weights, similarity.max(axis=1), strict=True)
+        ]
+
+    def with_kind(self, kind: str, prototypes: Vectors, expert: str | None) -> Router:
+        """The router with a kind added or replaced, served by `expert` or by the frozen encoder."""
+        experts = {name: served for name, served in self.experts.items() if name != kind}
+        if expert is not None:
+            experts[kind] = expert
+        return Router({**self.prototypes, kind: prototypes}, experts, self.floor)
+
+    def with_floor(self, held_out: Vectors) -> Router:
+        """The router that abstains from what is farther from everything than held-out queries."""
+        if not len(held_out) or not self.prototypes:
+            return self
+        nearest = self.similarity(held_out).max(axis=1)
+        floor = float(np.quantile(nearest, FLOOR_QUANTILE))
+        return Router(self.prototypes, self.experts, floor)
+
+    def save(self, folder: Path) -> None:
+        save_file(dict(self.prototypes), folder / "prototypes.safetensors")
+        page = {"kinds": list(self.prototypes), "experts": dict(self.experts), "floor": self.floor}
+        (folder / "router.json").write_text(json.dumps(page, sort_keys=True, indent=2))
+
+    @classmethod
+    def load(cls, folder: Path) -> Router:
+        page = json.loads((folder / "router.json").read_text())
+        points = load_file(folder / "prototypes.safetensors")
+        return cls({kind: points[kind] for kind in page["kinds"]}, page["experts"], page["floor"])
+
+    def _merge(self, weights: npt.NDArray[np.float64]) -> Route:
+        total: Route = {}
+        for kind, weight in zip(self.prototypes, weights.tolist(), strict=True):
+            target = self.experts.get(kind, FROZEN)
+            total[target] = total.get(target, 0.0) + weight
+        kept = {name: weight for name, weight in total.items() if weight >= LEAST_WEIGHT}
+        whole = sum(kept.values())
+        return {name: weight / whole for name, weight in sorted(kept.items())}
+
+
+def prototypes_of(queries: Vectors, seed: int) -> Vectors:
+    """Up to PROTOTYPES unit centroids of query vectors."""
+    count = max(1, min(PROTOTYPES, len(queries) // QUERIES_PER_PROTOTYPE))
+    centres = KMeans(count, n_init=3, random_state=seed).fit(queries).cluster_centers_
+    unit: Vectors = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float32)
+    return unit

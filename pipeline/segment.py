@@ -1,0 +1,104 @@
+"""A segment: some documents and the frozen vectors of their passages, written once, never changed.
+
+documents.parquet   a row per document: its fields, its hashes, where its passages start
+vectors.npy         a row per passage, in the order of the documents
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nightshift.errors import EncoderError
+from pipeline.documents import Document, Key, Passage
+from pipeline.encoder import Vectors
+
+DOCUMENTS, VECTORS = "documents.parquet", "vectors.npy"
+FIELDS = ("source", "id", "title", "text", "metadata")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment read from its folder; texts are read when asked for."""
+
+    folder: Path
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        table = pq.read_table(self.folder / DOCUMENTS, columns=["source", "id"])
+        return list(zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True))
+
+    @cached_property
+    def content_hashes(self) -> list[str]:
+        return self._column("content_hash")
+
+    @cached_property
+    def text_hashes(self) -> list[str]:
+        return self._column("text_hash")
+
+    @cached_property
+    def first(self) -> npt.NDArray[np.int64]:
+        """`first[i]` to `first[i + 1]` are the vector rows of document i."""
+        return np.concatenate([[0], np.cumsum([len(starts) for starts in self._starts])])
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        vectors: Vectors = np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
+        return vectors
+
+    @cached_property
+    def documents(self) -> list[Document]:
+        table = pq.read_table(self.folder / DOCUMENTS, columns=list(FIELDS))
+        return [Document(**row) for row in table.to_pylist()]
+
+    def passage(self, document: int, number: int) -> Passage:
+        """The stretch of the document's text that its `number`th vector stands for."""
+        starts = self._starts[document]
+        end = starts[number + 1] if number + 1 < len(starts) else len(self.documents[document].text)
+        return Passage(starts[number], end)
+
+    @cached_property
+    def _starts(self) -> list[list[int]]:
+        return self._column("starts")
+
+    def _column(self, name: str) -> list:  # type: ignore[type-arg]
+        values: list = pq.read_table(self.folder / DOCUMENTS, columns=[name])[name].to_pylist()  # type: ignore[type-arg]
+        return values
+
+
+def write_segment(
+    folder: Path,
+    documents: Sequence[Document],
+    passages: Sequence[Sequence[Passage]],
+    vectors: Vectors,
+) -> None:
+    """Write a segment into an empty folder; refuse vectors that no search could use."""
+    if len(vectors) != sum(len(cuts) for cuts in passages):
+        raise ValueError("a segment needs one vector for each passage")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(vectors).all() or (lengths < 1e-6).any():
+        raise EncoderError("the encoder made a vector that is not finite or has no length")
+    if len({document.key for document in documents}) != len(documents):
+        raise ValueError("a segment holds each document once")
+    columns = {name: [getattr(document, name) for document in documents] for name in FIELDS}
+    table = pa.table(
+        {name: pa.array(values, pa.string()) for name, values in columns.items()}
+        | {
+            "text_hash": pa.array([document.text_hash for document in documents], pa.string()),
+            "content_hash": pa.array(
+                [document.content_hash for document in documents], pa.string()
+            ),
+            "starts": pa.array(
+                [[cut.start for cut in cuts] for cuts in passages], pa.list_(pa.int64())
+            ),
+        }
+    )
+    pq.write_table(table, folder / DOCUMENTS, compression="zstd")
+    np.save(folder / VECTORS, vectors.astype(np.float32), allow_pickle=False)

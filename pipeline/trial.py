@@ -1,0 +1,239 @@
+"""Trying a candidate before anyone is served by it: over the whole index, through the router.
+
+A new expert is tried by cross-fitting where held-out queries are few: the kind's documents are
+dealt into folds, an expert is taught without each fold and judged on it, all out-of-fold queries
+count, and then one expert is taught on everything but the judging tenth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.documents import SPAN, Key
+from pipeline.encoder import Vectors
+from pipeline.experts.base import Expert
+from pipeline.experts.lora import LoraExpert
+from pipeline.gate import Verdict, judge
+from pipeline.library import Library
+from pipeline.measures import Scores, interval, per_query
+from pipeline.progress import Progress, silent
+from pipeline.questions import Questions
+from pipeline.retriever import Retriever
+from pipeline.router import Router, prototypes_of
+from pipeline.training import Lessons, Training, train
+
+FOLDS = 3
+PLENTY = 400
+"""With so many judging queries, cross-fitting would not make the gate any surer."""
+DEPTH = 10
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to serve a kind: the router that leads there, and what the gate says of it."""
+
+    expert: Expert
+    router: Router
+    own: Scores
+    verdict: Verdict
+    training: Training | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What every candidate of a night is measured against: the live system on tonight's index."""
+
+    live: Retriever
+    library: Library
+    others: Mapping[str, Questions]
+    minutes: float
+    seed: int
+    progress: Progress = silent
+
+    def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
+        """Serve the kind by an expert that is there already."""
+        points = prototypes_of(questions.teaching.vectors, self.seed)
+        router = self._router(kind, points, expert.name, questions)
+        asked = self._judged(questions)
+        return self._candidate(kind, expert, router, self._gain(router, asked), asked, None)
+
+    def new(
+        self, kind: str, questions: Questions, name: str, parent: Expert | None = None
+    ) -> Candidate:
+        """Serve the kind by an expert taught for it, from scratch or from its parent's weights."""
+        judging, teaching = questions.judging, questions.teaching
+        folds = 0 if len(judging.answers) >= PLENTY else FOLDS
+        minutes = self.minutes / (1 + folds)
+        parts = [
+            self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", minutes, parent)
+            for fold in range(folds)
+        ]
+        expert = self._fresh(name, parent)
+        training = self._teach(expert, teaching, minutes)
+        points = prototypes_of(teaching.vectors, self.seed)
+        router = self._router(kind, points, expert.name, questions)
+        asked = self._judged(questions) if folds else judging
+        own = np.concatenate([*parts, self._gain(router, judging, {name: expert})])
+        return self._candidate(kind, expert, router, own, asked, training)
+
+    def beats(self, better: Candidate, simpler: Candidate) -> bool:
+        """Whether the costlier candidate gains more, with confidence, on the same queries."""
+        if len(better.own) != len(simpler.own):
+            return better.verdict.gain > simpler.verdict.interval[1]
+        low, _ = interval(better.own - simpler.own, 0.90)
+        return low > 0
+
+    def _out_of_fold(
+        self,
+        kind: str,
+        questions: Questions,
+        fold: int,
+        name: str,
+        minutes: float,
+        parent: Expert | None,
+    ) -> Scores:
+        """Gains on the queries of one fold, of an expert taught without its documents."""
+        teach = questions.teaching
+        learn = teach.where(
+            lambda pair: all(_fold(key) != fold for key in teach.answers[pair.query])
+        )
+        asked = self._crossfit_judges(questions, fold)
+        if not len(learn) or not len(asked):
+            return np.empty(0)
+        expert = self._fresh(name, parent)
+        try:
+            self._teach(expert, learn, minutes)
+            points = prototypes_of(learn.vectors, self.seed)
+            router = self._router(kind, points, name, questions)
+            return self._gain(router, asked, {name: expert})
+        finally:
+            expert.detach()
+
+    def _crossfit_judges(self, questions: Questions, fold: int) -> Questions:
+        """Queries of one fold that may judge: real ones, or those of the judging generator."""
+        answers = questions.answers
+        tenth = set(questions.judging.answers)
+        return (
+            questions.where(lambda pair: pair.origin != SPAN)
+            .real_if_enough()
+            .where(
+                lambda pair: (
+                    pair.query not in tenth
+                    and all(_fold(key) == fold for key in answers[pair.query])
+                )
+            )
+        )
+
+    def _judged(self, questions: Questions) -> Questions:
+        """All queries that judge under cross-fitting, fold by fold, then the judging tenth."""
+        if len(questions.judging.answers) >= PLENTY:
+            return questions.judging
+        parts = [self._crossfit_judges(questions, fold) for fold in range(FOLDS)]
+        return _concatenated([*parts, questions.judging])
+
+    def _router(self, kind: str, points: Vectors, expert: str, questions: Questions) -> Router:
+        """The live router with this kind in it, and the floor that would be published with it."""
+        held_out = {**self.others, kind: questions}
+        vectors = [asked.judging.vectors for asked in held_out.values()]
+        return self.live.router.with_kind(kind, points, expert).with_floor(np.concatenate(vectors))
+
+    def _fresh(self, name: str, parent: Expert | None) -> Expert:
+        expert = LoraExpert.new(self.live.encoder, name, self.seed)
+        if parent is not None:
+            expert.restore(parent.state())
+        return expert
+
+    def _teach(self, expert: Expert, questions: Questions, minutes: float) -> Training:
+        before = expert.rest_hash()
+        training = train(
+            self.live.encoder,
+            expert,
+            lessons(questions, self.library),
+            minutes=minutes,
+            seed=self.seed,
+            progress=self.progress,
+        )
+        if expert.rest_hash() != before:
+            raise RuntimeError(f"training {expert.name} changed weights that are not its own")
+        return training
+
+    def _gain(
+        self, router: Router, asked: Questions, fresh: Mapping[str, Expert] | None = None
+    ) -> Scores:
+        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query."""
+        candidate = Retriever(
+            self.live.encoder, {**self.live.experts, **(fresh or {})}, router, self.live.index
+        )
+        return self._scores(candidate, asked) - self._scores(self.live, asked)
+
+    def _scores(self, retriever: Retriever, asked: Questions) -> Scores:
+        return quality(retriever, asked, self.library)
+
+    def _candidate(
+        self,
+        kind: str,
+        expert: Expert,
+        router: Router,
+        own: Scores,
+        asked: Questions,
+        training: Training | None,
+    ) -> Candidate:
+        fresh = {expert.name: expert}
+        losses = {
+            other: self._gain(router, questions.judging, fresh)
+            for other, questions in self.others.items()
+            if other != kind and len(questions.judging)
+        }
+        return Candidate(expert, router, own, judge(own, losses, asked.synthetic), training)
+
+
+def quality(retriever: Retriever, questions: Questions, library: Library) -> Scores:
+    """nDCG@10 of each query."""
+    texts, vectors = _queries(questions)
+    if not texts:
+        return np.empty(0)
+    found = retriever.ask(texts, DEPTH, frozen=vectors).found
+    relevant = [{library.number_of[key]: 1 for key in questions.answers[text]} for text in texts]
+    return per_query(relevant, [[hit.number for hit in hits] for hits in found])["nDCG@10"]
+
+
+def lessons(questions: Questions, library: Library) -> Lessons:
+    """Queries with the passages that answer them; candidates are the documents asked about."""
+    texts, _ = _queries(questions)
+    keys = sorted({pair.key for pair in questions.pairs})
+    vectors = [library.vectors(library.number_of[key]) for key in keys]
+    first = np.concatenate([[0], np.cumsum([len(rows) for rows in vectors])])
+    place = {key: row for row, key in enumerate(keys)}
+    answers = [
+        np.concatenate(
+            [np.arange(first[place[key]], first[place[key] + 1]) for key in sorted(found)]
+        )
+        for found in (questions.answers[text] for text in texts)
+    ]
+    groups = np.array([place[min(questions.answers[text])] for text in texts], np.int64)
+    return Lessons(texts, answers, np.concatenate(vectors), groups)
+
+
+def _queries(questions: Questions) -> tuple[list[str], Vectors]:
+    """Each query once, with its frozen vector."""
+    row_of: dict[str, int] = {}
+    for row, pair in enumerate(questions.pairs):
+        row_of.setdefault(pair.query, row)
+    return list(row_of), questions.vectors[list(row_of.values())]
+
+
+def _concatenated(parts: list[Questions]) -> Questions:
+    return replace(
+        parts[0],
+        pairs=tuple(pair for part in parts for pair in part.pairs),
+        vectors=np.concatenate([part.vectors for part in parts]),
+    )
+
+
+def _fold(key: Key) -> int:
+    digest = hashlib.sha256("\0".join(("fold", *key)).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") % FOLDS

@@ -1,0 +1,196 @@
+"""The version store: publish a version, read any of them, and outlive a kill at any instruction.
+
+    store/
+      objects/ab/cdef...      immutable folders, named by the hash of what they hold
+      versions/00000042.json  manifests: what a version is made of; numbers are never reused
+      HEAD                    number and hash of the live manifest: the only thing that moves
+      log                     every move of HEAD
+      lock                    held by the one writer
+      tmp/                    what is being written; anything left here is a killed run's
+
+Readers take no lock: they read HEAD once and open everything else by its hash.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from nightshift.errors import (
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreExists,
+    StoreMissing,
+    UnknownVersion,
+)
+from state import durable, lock, log, verify, versions
+from state import head as heads
+from state.head import Head
+from state.manifest import Manifest
+from state.objects import Objects
+
+
+class Store:
+    """One store on the disk; made by `create` or `open`.
+
+    >>> import tempfile
+    >>> first = Manifest(1, None, "2031-05-01T02:00:00Z", "init", "first", encoder={},
+    ...                  index={}, modules={}, facts={})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store.create(Path(folder, "store"))
+    ...     with store.writing():
+    ...         _ = store.publish(first)
+    ...     Store.open(store.root).manifest().reason
+    'first'
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.objects = Objects(root)
+        self._may_publish = False
+
+    @classmethod
+    def create(cls, root: Path) -> Self:
+        """Lay out a store without a version: there is one once version 1 is published.
+
+        StoreExists if there is one already. What an interrupted creation left behind is taken
+        over, any other folder with something in it is left alone.
+        """
+        if root.exists() and not _is_ours(root):
+            raise StoreError(
+                f"{root} is something else than a store",
+                hint="nightshift init --corpus PATH --store A_NEW_FOLDER",
+            )
+        if root.exists() and heads.read(root) is not None:
+            raise _exists(root)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("objects", "versions", "tmp"):
+            (root / name).mkdir(mode=0o700, exist_ok=True)
+        durable.sync(root)
+        durable.sync(root.parent)
+        return cls(root)
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """The store at `root`; StoreMissing if nothing was ever published there."""
+        if not root.is_dir():
+            raise _missing(root)
+        if not (root / "HEAD").exists() and heads.read(root) is None:
+            raise _missing(root)
+        return cls(root)
+
+    def head(self) -> Head:
+        """The live version's number and digest."""
+        head = heads.read(self.root)
+        if head is None:
+            raise _missing(self.root)
+        return head
+
+    def manifest(self, version: int | None = None) -> Manifest:
+        """The manifest of `version`, by default the live one, checked against HEAD's digest."""
+        head = self.head()
+        if version is None:
+            return versions.read(self.root, head)
+        for here, found in versions.walk(self.root, head):
+            if here.version == version:
+                return versions.sound(here, found)
+        raise UnknownVersion(
+            f"there is no version {version}, the store has versions 1 to {head.version}",
+            hint="nightshift history",
+        )
+
+    def history(self) -> list[Manifest]:
+        """Every version that was ever live, oldest first."""
+        chain = versions.walk(self.root, self.head())
+        return [versions.sound(here, found) for here, found in chain][::-1]
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every move of HEAD, oldest first: time, why, from, to, digest."""
+        return log.read(self.root)
+
+    def verify(self, progress: verify.Progress | None = None) -> list[verify.Damage]:
+        """Read every byte that a version needs; [] if all are what was written."""
+        return verify.verify(self.root, self.objects, progress)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only writer, in a store cleared of what a killed one left; else StoreBusy."""
+        with lock.writing(self.root):
+            self._clear()
+            self._may_publish = True
+            try:
+                yield
+            finally:
+                self._may_publish = False
+
+    def publish(self, manifest: Manifest) -> Head:
+        """Make `manifest` the live version; only inside `writing()`.
+
+        It must follow the live one: StoreBusy (StoreExists for a first version) if another writer
+        was faster. Its `parent_digest` is filled in. If this raises, HEAD may have moved or not,
+        as after a kill; it is never anything between.
+        """
+        if not self._may_publish:
+            raise RuntimeError("publish is for the holder of the lock: use `with store.writing():`")
+        live = heads.read(self.root)
+        _check_follows(manifest, live, self.root)
+        for object_id in manifest.objects:
+            if object_id not in self.objects:
+                raise StoreDamaged(f"object {object_id} is missing", hint="nightshift verify")
+        parent_digest = live.digest if live else None
+        manifest = dataclasses.replace(manifest, parent_digest=parent_digest)
+        head = versions.link(self.root, manifest)
+        heads.replace(self.root, head)
+        log.append(self.root, manifest, head.digest)
+        return head
+
+    def _clear(self) -> None:
+        """Finish or undo what a killed writer began, once it is sure which version is live."""
+        live = heads.read(self.root)
+        if live is not None:
+            manifest = versions.read(self.root, live)
+            if max(log.digests(self.root), default=0) > live.version:
+                raise heads.damaged(self.root, "HEAD is older than the last move in the log")
+            log.mend(self.root, manifest, live.digest)
+        versions.drop_after(self.root, live.version if live else 0)
+        durable.unfinished(self.root / "HEAD").unlink(missing_ok=True)
+        for leftover in (self.root / "tmp").iterdir():
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
+
+
+def _check_follows(manifest: Manifest, live: Head | None, root: Path) -> None:
+    last = live.version if live else 0
+    if manifest.version == last + 1 and manifest.parent == (last or None):
+        return
+    if manifest.version > last:
+        raise ValueError(f"version {manifest.version} cannot follow version {last}")
+    if manifest.parent is None:
+        raise _exists(root)
+    raise StoreBusy(
+        f"version {manifest.version} was published by another process meanwhile",
+        hint="type the same command again",
+    )
+
+
+def _is_ours(root: Path) -> bool:
+    return root.is_dir() and ((root / "objects").is_dir() or not any(root.iterdir()))
+
+
+def _exists(root: Path) -> StoreExists:
+    return StoreExists(f"there is a store at {root} already", hint="nightshift history")
+
+
+def _missing(root: Path) -> StoreMissing:
+    return StoreMissing(
+        f"there is no store at {root}",
+        hint=f"nightshift init --corpus PATH --store {shlex.quote(str(root))}",
+    )
