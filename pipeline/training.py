@@ -28,7 +28,6 @@ BATCH = 32
 EPOCHS = 4
 LEARNING_RATE = 1e-3
 WARM_UP = 0.1
-PATIENCE = 2
 MOST_CANDIDATES = 16_384
 DEVELOPMENT = 0.1
 
@@ -48,11 +47,11 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Training:
-    """How it went; `losses` are those of the development queries, before and after each epoch."""
+    """How it went; `ranks` are the development queries' mean reciprocal ranks, epoch by epoch."""
 
     queries: int
     steps: int
-    losses: tuple[float, ...]
+    ranks: tuple[float, ...]
     seconds: float
     stopped_early: bool
 
@@ -74,11 +73,12 @@ def train(
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01)
     total = EPOCHS * -(-len(course.learn) // BATCH)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, total))
+    ranks: list[float] = []
+    kept = expert.state()
+    step = 0
     with expert.attached():
-        losses = [course.development_loss()]
-        best, kept = losses[0], expert.state()
-        step = 0
-        for _ in range(EPOCHS):
+        best = course.reciprocal_ranks()
+        for epoch in range(EPOCHS):
             order = torch.randperm(len(course.learn), generator=generator).numpy()
             for rows in np.array_split(course.learn[order], -(-len(order) // BATCH)):
                 optimizer.zero_grad(set_to_none=True)
@@ -88,17 +88,19 @@ def train(
                 rate.step()
                 step += 1
                 progress(f"training {expert.name}", step, total)
-            losses.append(course.development_loss())
-            if losses[-1] < best:
-                best, kept = losses[-1], expert.state()
-            late = time.monotonic() - started > 60 * minutes
-            if late or min(losses[-PATIENCE:]) > best:
+            now = course.reciprocal_ranks()
+            ranks.append(float(now.mean()) if len(now) else 0.0)
+            worse = _surely_worse(now, best)
+            if not worse:
+                kept = expert.state()
+                best = now if epoch == 0 or now.sum() > best.sum() else best
+            if worse or time.monotonic() - started > 60 * minutes:
                 break
-        progress(f"training {expert.name}", total, total)
+    progress(f"training {expert.name}", total, total)
     expert.restore(kept)
     expert.freeze()
     seconds = time.monotonic() - started
-    return Training(len(course.learn), step, tuple(losses), seconds, step < total)
+    return Training(len(course.learn), step, tuple(ranks), seconds, step < total)
 
 
 class _Course:
@@ -119,8 +121,7 @@ class _Course:
 
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of some queries."""
-        learned = self.encoder.embed([self.tokens[row] for row in rows])
-        vectors = torch.nn.functional.normalize(self.frozen[rows] + learned, dim=1)
+        vectors = self._vectors(rows)
         columns, place = self._candidates(rows)
         logits = vectors @ self.candidates[columns].T / TEMPERATURE
         targets = []
@@ -133,13 +134,19 @@ class _Course:
             targets.append(target)
         return torch.nn.functional.cross_entropy(logits, torch.stack(targets))
 
-    def development_loss(self) -> float:
-        """Mean loss of the held-out queries."""
-        if not len(self.develop):
-            return float("inf")
-        with torch.inference_mode():
-            parts = np.array_split(self.develop, -(-len(self.develop) // 128))
-            return float(sum(self.loss(part) * len(part) for part in parts) / len(self.develop))
+    def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
+        """1 / rank of the best answer among all candidates, for each development query."""
+        ranks = np.empty(len(self.develop))
+        for place, row in enumerate(self.develop):
+            with torch.inference_mode():
+                scores = (self._vectors([row]) @ self.candidates.T)[0]
+                best = scores[torch.from_numpy(self.answers[row])].max()
+                ranks[place] = 1 / (1 + int((scores > best).sum()))
+        return ranks
+
+    def _vectors(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+        learned = self.encoder.embed([self.tokens[row] for row in rows])
+        return torch.nn.functional.normalize(self.frozen[rows] + learned, dim=1)
 
     def _candidates(self, rows: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """Candidate rows for a batch, and where each candidate stands among them."""
@@ -153,6 +160,18 @@ class _Course:
         place = torch.full((count,), -1)
         place[columns] = torch.arange(len(columns))
         return columns, place
+
+
+def _surely_worse(now: npt.NDArray[np.float64], best: npt.NDArray[np.float64]) -> bool:
+    """Whether the difference is below zero by more than its standard error.
+
+    Within it the later epoch is kept: a few held-out queries cannot tell epochs apart, and more
+    training kept helping queries about documents that others had asked about.
+    """
+    difference = now - best
+    if len(difference) < 2:
+        return False
+    return bool(difference.mean() < -difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
 def _schedule(step: int, total: int) -> float:

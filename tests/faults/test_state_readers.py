@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 
 NAMES = ("segment", "router", "pool")
 PUBLISHES = 50
-READS = 50
+READS = 200
 
 
 def publish(store: Store, number: int) -> None:
@@ -72,14 +72,12 @@ def test_nobody_ever_reads_a_mixture(tmp_path: Path) -> None:
     if writer == 0:
         os.close(our_end)
         publish_until_closed(root, pipe)
-    seen = []
     try:
-        for _ in range(READS):
-            store = Store.open(root)
-            assert store.verify() == []
-            history = [manifest.version for manifest in store.history()]
-            assert history == list(range(1, len(history) + 1))
-            seen += [len(history), read_one(root)]
+        seen = [read_one(root) for _ in range(READS)]
+        # Few of these: each takes longer than the last, and the writer goes on meanwhile.
+        for _ in range(3):
+            assert Store.open(root).verify() == []
+            seen.append(len(Store.open(root).history()))
     finally:
         os.close(our_end)
         os.close(pipe)

@@ -114,8 +114,8 @@ def swap(folder: Path) -> None:
 
 
 def link_out(folder: Path) -> None:
-    (folder / "leer").unlink()
-    (folder / "leer").symlink_to("/dev/null")
+    (folder / "leer").rename(folder.parent / "elsewhere")
+    (folder / "leer").symlink_to(folder.parent / "elsewhere")
 
 
 DAMAGES = [flip, truncate, remove, add, add_folder, swap, link_out]
