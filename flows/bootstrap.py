@@ -189,9 +189,9 @@ def _no_small_ones(clusters: Sequence[Rows]) -> list[Rows]:
 def _router(kinds: Mapping[str, Kind], seed: int) -> Router:
     router = Router()
     for kind in kinds.values():
-        teaching = kind.questions.teaching
-        if len(teaching):
-            router = router.with_kind(kind.id, prototypes_of(teaching.vectors, seed), None)
+        typical = kind.questions.typical
+        if len(typical):
+            router = router.with_kind(kind.id, prototypes_of(typical.vectors, seed), None)
     return router
 
 

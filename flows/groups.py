@@ -81,15 +81,20 @@ def ask_about(
     most: int,
     seed: int,
 ) -> Questions:
-    """Real pairs, and where they are few, queries made from up to `most` of the documents.
+    """Real pairs, and queries made from up to `most` of the documents that nobody asked about.
 
-    Documents of the judging tenth get key terms only: what judges them must not have taught.
+    Spans teach beside real pairs, at most as many: a document that has no pair can be no one's
+    wrong answer, and the expert would never see it. Where real pairs are few, spans stand in for
+    them and key terms judge. Documents of the judging tenth never teach.
     """
     asked = list(pairs)
+    named = {pair.key for pair in pairs}
+    chosen = sorted(documents, key=lambda document: document.text_hash)
+    silent = [d for d in chosen if d.key not in named and not judges(d.key)]
     if len(pairs) < TOO_FEW_PAIRS:
-        chosen = sorted(documents, key=lambda document: document.text_hash)[:most]
-        asked += spans([document for document in chosen if not judges(document.key)], seed)
-        asked += key_terms(chosen)
+        asked += spans(silent[:most], seed) + key_terms(chosen[:most])
+    else:
+        asked += spans(silent[: min(most, len(pairs))], seed)
     return Questions(tuple(asked), encoder.encode_queries([pair.query for pair in asked]))
 
 

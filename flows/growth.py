@@ -87,7 +87,7 @@ def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     for group in groups:
         growth = _settle(grounds, growth, group)
     pool = _pool(grounds, groups)
-    router = growth.modules.router.with_floor(
+    router = growth.modules.router.calibrated(
         np.concatenate([kind.questions.judging.vectors for kind in growth.modules.kinds.values()])
     )
     return replace(growth, modules=replace(growth.modules, pool=pool, router=router))
@@ -218,9 +218,9 @@ def _enter(
 ) -> Growth:
     """Put a kind into the module set, with prototypes that lead to whatever serves it."""
     router = growth.modules.router
-    teaching = kind.questions.teaching
-    if len(teaching):
-        points = prototypes_of(teaching.vectors, 0)
+    typical = kind.questions.typical
+    if len(typical):
+        points = prototypes_of(typical.vectors, 0)
         router = router.with_kind(kind.id, points, kind.expert)
     modules = replace(growth.modules, kinds={**growth.modules.kinds, kind.id: kind}, router=router)
     told = Outcome(kind.name, len(group.documents), outcome, reason, expert, gate)

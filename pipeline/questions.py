@@ -71,6 +71,11 @@ class Questions:
         )
 
     @property
+    def typical(self) -> Self:
+        """Queries that show how this kind is asked about: real ones where there are enough."""
+        return self.teaching.real_if_enough()
+
+    @property
     def judging(self) -> Self:
         """Queries that may judge: all their documents belong to the judging tenth."""
         return self.where(

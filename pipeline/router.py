@@ -4,10 +4,11 @@ Every kind keeps a few centroids of its training queries, as the frozen encoder 
 without an expert have them too and lead to the frozen encoder. With s_k the cosine to the nearest
 centroid of kind k, the weights are
 
-    w_k = softmax_k(s_k / SHARPNESS),
+    w_k = softmax_k(s_k / sharpness),
 
-small weights are dropped, and a query that is near nothing (max s_k below a floor read off
-held-out queries) goes to the frozen encoder alone. Nothing is trained: learned gates lost to
+small weights are dropped, and a query that is near nothing (max s_k below a floor) goes to the
+frozen encoder alone. Sharpness and floor are read off held-out queries: in the spaces of some
+encoders all cosines lie close together, so the softmax is scaled by how far they spread. Nothing is trained: learned gates lost to
 centroids in H. Lee et al., "RouterRetriever", AAAI 2025.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ class Router:
     prototypes: Mapping[str, Vectors] = field(default_factory=dict)
     experts: Mapping[str, str] = field(default_factory=dict)
     floor: float = -1.0
+    sharpness: float = SHARPNESS
 
     def similarity(self, queries: Vectors) -> npt.NDArray[np.float64]:
         """Cosine of each query to the nearest prototype of each kind: (queries, kinds)."""
@@ -60,7 +62,7 @@ class Router:
         if not self.experts or not len(queries):
             return [{FROZEN: 1.0} for _ in queries]
         similarity = self.similarity(queries)
-        weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / SHARPNESS)
+        weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.sharpness)
         weights /= weights.sum(axis=1, keepdims=True)
         return [
             self._merge(line) if nearest >= self.floor else {FROZEN: 1.0}
@@ -72,26 +74,36 @@ class Router:
         experts = {name: served for name, served in self.experts.items() if name != kind}
         if expert is not None:
             experts[kind] = expert
-        return Router({**self.prototypes, kind: prototypes}, experts, self.floor)
+        return replace(self, prototypes={**self.prototypes, kind: prototypes}, experts=experts)
 
-    def with_floor(self, held_out: Vectors) -> Router:
-        """The router that abstains from what is farther from everything than held-out queries."""
+    def calibrated(self, held_out: Vectors) -> Router:
+        """The router whose floor and sharpness fit these queries of its kinds."""
         if not len(held_out) or not self.prototypes:
             return self
         nearest = self.similarity(held_out).max(axis=1)
-        floor = float(np.quantile(nearest, FLOOR_QUANTILE))
-        return Router(self.prototypes, self.experts, floor)
+        everywhere = held_out @ np.concatenate(list(self.prototypes.values())).T
+        return replace(
+            self,
+            floor=float(np.quantile(nearest, FLOOR_QUANTILE)),
+            sharpness=SHARPNESS * max(1e-3, 1 - float(everywhere.mean())),
+        )
 
     def save(self, folder: Path) -> None:
         save_file(dict(self.prototypes), folder / "prototypes.safetensors")
-        page = {"kinds": list(self.prototypes), "experts": dict(self.experts), "floor": self.floor}
+        page = {
+            "kinds": list(self.prototypes),
+            "experts": dict(self.experts),
+            "floor": self.floor,
+            "sharpness": self.sharpness,
+        }
         (folder / "router.json").write_text(json.dumps(page, sort_keys=True, indent=2))
 
     @classmethod
     def load(cls, folder: Path) -> Router:
         page = json.loads((folder / "router.json").read_text())
         points = load_file(folder / "prototypes.safetensors")
-        return cls({kind: points[kind] for kind in page["kinds"]}, page["experts"], page["floor"])
+        prototypes = {kind: points[kind] for kind in page["kinds"]}
+        return cls(prototypes, page["experts"], page["floor"], page["sharpness"])
 
     def _merge(self, weights: npt.NDArray[np.float64]) -> Route:
         total: Route = {}

@@ -137,14 +137,14 @@ class _Course:
     def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
         """1 / rank of the best answer among all candidates, for each development query."""
         ranks = np.empty(len(self.develop))
-        for place, row in enumerate(self.develop):
+        for place, row in enumerate(self.develop.tolist()):
             with torch.inference_mode():
                 scores = (self._vectors([row]) @ self.candidates.T)[0]
                 best = scores[torch.from_numpy(self.answers[row])].max()
                 ranks[place] = 1 / (1 + int((scores > best).sum()))
         return ranks
 
-    def _vectors(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+    def _vectors(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> torch.Tensor:
         learned = self.encoder.embed([self.tokens[row] for row in rows])
         return torch.nn.functional.normalize(self.frozen[rows] + learned, dim=1)
 
@@ -163,15 +163,15 @@ class _Course:
 
 
 def _surely_worse(now: npt.NDArray[np.float64], best: npt.NDArray[np.float64]) -> bool:
-    """Whether the difference is below zero by more than its standard error.
+    """Whether the difference is below zero by more than two standard errors.
 
-    Within it the later epoch is kept: a few held-out queries cannot tell epochs apart, and more
+    Within them the later epoch is kept: a few held-out queries cannot tell epochs apart, and more
     training kept helping queries about documents that others had asked about.
     """
     difference = now - best
     if len(difference) < 2:
         return False
-    return bool(difference.mean() < -difference.std(ddof=1) / np.sqrt(len(difference)))
+    return bool(difference.mean() < -2 * difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
 def _schedule(step: int, total: int) -> float:

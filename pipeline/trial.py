@@ -56,7 +56,7 @@ class Trial:
 
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
         """Serve the kind by an expert that is there already."""
-        points = prototypes_of(questions.teaching.vectors, self.seed)
+        points = prototypes_of(questions.typical.vectors, self.seed)
         router = self._router(kind, points, expert.name, questions)
         asked = self._judged(questions)
         return self._candidate(kind, expert, router, self._gain(router, asked), asked, None)
@@ -74,7 +74,7 @@ class Trial:
         ]
         expert = self._fresh(name, parent)
         training = self._teach(expert, teaching, minutes)
-        points = prototypes_of(teaching.vectors, self.seed)
+        points = prototypes_of(questions.typical.vectors, self.seed)
         router = self._router(kind, points, expert.name, questions)
         asked = self._judged(questions) if folds else judging
         own = np.concatenate([*parts, self._gain(router, judging, {name: expert})])
@@ -107,7 +107,7 @@ class Trial:
         expert = self._fresh(name, parent)
         try:
             self._teach(expert, learn, minutes)
-            points = prototypes_of(learn.vectors, self.seed)
+            points = prototypes_of(learn.typical.vectors, self.seed)
             router = self._router(kind, points, name, questions)
             return self._gain(router, asked, {name: expert})
         finally:
@@ -139,7 +139,7 @@ class Trial:
         """The live router with this kind in it, and the floor that would be published with it."""
         held_out = {**self.others, kind: questions}
         vectors = [asked.judging.vectors for asked in held_out.values()]
-        return self.live.router.with_kind(kind, points, expert).with_floor(np.concatenate(vectors))
+        return self.live.router.with_kind(kind, points, expert).calibrated(np.concatenate(vectors))
 
     def _fresh(self, name: str, parent: Expert | None) -> Expert:
         expert = LoraExpert.new(self.live.encoder, name, self.seed)

@@ -7,7 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
-from click.exceptions import ClickException, Exit
+from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
@@ -64,8 +64,8 @@ def run() -> None:
         code = app(standalone_mode=False)
     except Exit as leaving:
         code = leaving.exit_code
-    except ClickException as error:
-        error.show()
+    except TyperException as error:
+        error.show()  # type: ignore[attr-defined]  # every one that typer raises has it
         code = error.exit_code
     except NightshiftError as error:
         _explain(error, error.message, error.hint)

@@ -8,6 +8,7 @@ the encoder's own modules through peft, and are kept in peft's folder format, so
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,10 @@ class LoraExpert:
     @classmethod
     def _attach(cls, encoder: Encoder, name: str, config: LoraConfig) -> LoraExpert:
         if encoder.adapted is None:
-            encoder.adapted = PeftModel(encoder.model, config, adapter_name=name)
+            with warnings.catch_warnings():
+                # peft asks transformers for a name that transformers 5 is about to drop.
+                warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+                encoder.adapted = PeftModel(encoder.model, config, adapter_name=name)
         elif name in encoder.adapted.peft_config:
             raise EncoderError(f"the expert {name} is in the encoder already")
         else:
@@ -116,7 +120,9 @@ class LoraExpert:
         save_file(self.state(), folder / WEIGHTS)
 
     def detach(self) -> None:
-        if len(self.encoder.adapted.peft_config) > 1:
+        others = [name for name in self.encoder.adapted.peft_config if name != self.name]
+        if others:
+            self.encoder.adapted.base_model.set_adapter(others[0], inference_mode=True)
             self.encoder.adapted.delete_adapter(self.name)
             self.encoder.adapted.base_model.disable_adapter_layers()
             self._close()

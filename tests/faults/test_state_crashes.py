@@ -31,6 +31,12 @@ CALLS = ("open", "close", "write", "pwrite", "ftruncate", "fsync", *NAMING)
 DONE, FAILED, ENDED_ANYWAY = 10, 11, 12
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a power cut loses what was not synced, and none is tested here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 def publish_next(store: Store) -> None:
     """Publish one more version, made of an object of its own and one that all versions share."""
 

@@ -19,6 +19,12 @@ PUBLISHES = 50
 READS = 200
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a power cut loses what was not synced, and none is tested here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 def publish(store: Store, number: int) -> None:
     """A version in which every file holds the version's number."""
 

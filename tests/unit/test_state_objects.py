@@ -17,6 +17,12 @@ from state.objects import ALTERED, MISSING, Objects
 FILES = {"vectors.npy": b"\x00\x01" * 300, "ids.json": b'["a","b"]', "leer": b""}
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a power cut loses what was not synced, and none is tested here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
     for name in ("objects", "tmp"):

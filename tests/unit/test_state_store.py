@@ -24,6 +24,12 @@ from state.manifest import Manifest, digest
 from state.store import Store
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a power cut loses what was not synced, and none is tested here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 def version(store: Store, number: int, **changes: Any) -> Manifest:
     """Manifest `number`, with an object of its own; only inside `store.writing()`."""
 
