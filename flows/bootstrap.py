@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from flows.clock import Clock
 from flows.groups import ask_about
-from flows.growth import Outcome
 from flows.intake import Encoding, Intake, encode, ingest, passage_text
 from flows.live import SEGMENT, TOMBSTONES, save_dead
 from flows.modules import Kind, Modules, Pool, save_modules
 from flows.night import Night, batch_facts
+from flows.outcome import Outcome
 from flows.publication import encoder_facts, library_facts, publish, size_facts
 from flows.settings import Settings
 from nightshift.errors import BatchError
@@ -90,13 +90,13 @@ def bootstrap(
                 kind="init",
                 reason=f"first corpus: {', '.join(batch.name for batch in batches)}",
                 encoder=encoder_facts(model, encoder),
-                index=_index(store, everything, encoding),
+                index=_index(store, everything, encoding, layers),
                 modules=save_modules(store, modules, None, {}),
                 facts={
                     "batches": [batch_facts(batch) for batch in batches],
                     "outcomes": [outcome.as_json() for outcome in outcomes],
                     "documents": counts,
-                    "encoded": len(encoding.rows),
+                    "encoded": encoding.encoded,
                     "seconds": clock.seconds,
                     "detection": {"layers": layers, "auroc": list(modules.auroc)},
                     "quarantined": [
@@ -108,7 +108,7 @@ def bootstrap(
                 },
             ).version
     names = "+".join(batch.name for batch in batches)
-    return Night(names, version, tuple(outcomes), counts, len(encoding.rows), clock.seconds)
+    return Night(names, version, tuple(outcomes), counts, encoding.encoded, clock.seconds)
 
 
 def layers_that_tell(
@@ -195,10 +195,18 @@ def _router(kinds: Mapping[str, Kind], seed: int) -> Router:
     return router
 
 
-def _index(store: Store, documents: Sequence[Document], encoding: Encoding) -> dict[str, str]:
+def _index(
+    store: Store, documents: Sequence[Document], encoding: Encoding, layers: Sequence[int]
+) -> dict[str, str]:
     return {
         f"{SEGMENT}{1:08d}": store.objects.put(
-            lambda folder: write_segment(folder, documents, encoding.passages, encoding.vectors)
+            lambda folder: write_segment(
+                folder,
+                documents,
+                encoding.passages,
+                encoding.vectors,
+                encoding.features[:, list(layers)],
+            )
         ),
         TOMBSTONES: store.objects.put(lambda folder: save_dead({}, folder)),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.intake import Encoding, Intake
+from flows.intake import Intake
 from flows.live import Live
 from flows.modules import Kind
 from pipeline.clusters import Rows
@@ -35,20 +35,16 @@ class Group:
     reason: str
 
 
-def decide(
-    live: Live, intake: Intake, encoding: Encoding, findings: Findings, library: Library
-) -> list[Group]:
+def decide(live: Live, intake: Intake, findings: Findings, library: Library) -> list[Group]:
     """The groups of a night with the outcome to aim for, known kinds first."""
     return [
-        _group(live, intake, encoding, findings.night, kind, rows, library)
-        for kind, rows in findings.groups
+        _group(live, intake, findings.night, kind, rows, library) for kind, rows in findings.groups
     ]
 
 
 def _group(
     live: Live,
     intake: Intake,
-    encoding: Encoding,
     night: int,
     kind_id: str | None,
     rows: Rows,
@@ -57,7 +53,7 @@ def _group(
     tonight = rows[rows < night]
     waiting = tuple(int(row) - night for row in rows[rows >= night])
     pool = live.modules.pool.take(list(waiting))
-    fresh = [intake.documents[encoding.rows[row]] for row in tonight]
+    fresh = [intake.documents[row] for row in tonight]
     waited = [library.document(library.number_of[key]) for key in pool.keys]
     kind = live.modules.kinds[kind_id] if kind_id else None
     watched = kind is not None and kind.expert is None and kind.asked is None

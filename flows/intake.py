@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,15 +53,19 @@ class Intake:
 
 @dataclass(frozen=True)
 class Encoding:
-    """The vectors of an intake. `rows` are the documents whose text was never seen before; only
-    those were encoded and only those have `features` and `groups`.
+    """Documents as the encoder sees them, row by row: the vectors of all their passages, their
+    features at the informative layers, their groups. `encoded` counts those whose text was new.
     """
 
     passages: tuple[tuple[Passage, ...], ...]
     vectors: Vectors
-    rows: npt.NDArray[np.int64]
     features: Layers
     groups: npt.NDArray[np.uint64]
+    encoded: int
+
+
+Known = tuple[Vectors, Layers]
+"""A document's vectors and features, from a segment."""
 
 
 def claim(store: Store, paths: Sequence[Path], *, again: bool = False) -> list[Batch]:
@@ -126,31 +130,29 @@ def encode(
     encoder: Encoder,
     documents: Sequence[Document],
     layers: Sequence[int],
-    known: dict[str, Vectors],
+    known: Mapping[str, Known],
     progress: Progress,
 ) -> Encoding:
-    """Vectors for all documents; texts whose vectors are `known` by hash are not encoded again."""
+    """Vectors and features of all documents; those `known` by text hash are not encoded again."""
     cuts = tuple(tuple(passages(document)) for document in documents)
-    rows = [row for row, document in enumerate(documents) if document.text_hash not in known]
-    texts = [passage_text(documents[row], cut) for row in rows for cut in cuts[row]]
+    first = {document.text_hash: row for row, document in reversed([*enumerate(documents)])}
+    fresh = sorted(row for text_hash, row in first.items() if text_hash not in known)
+    texts = [passage_text(documents[row], cut) for row in fresh for cut in cuts[row]]
     encoded = encoder.encode_documents(texts, progress)
-    ends = np.cumsum([len(cuts[row]) for row in rows])
-    parts = np.split(encoded.vectors, ends[:-1]) if rows else []
-    features = np.zeros((len(rows), len(layers), encoder.dimension), np.float16)
-    for place, part in enumerate(np.split(encoded.layers, ends[:-1]) if rows else []):
-        features[place] = part[:, list(layers)].astype(np.float32).mean(axis=0)
-    new = dict(zip(rows, parts, strict=True))
-    vectors = [
-        new[row] if row in new else known[document.text_hash]
-        for row, document in enumerate(documents)
-    ]
-    fresh = [documents[row] for row in rows]
+    ends = np.cumsum([len(cuts[row]) for row in fresh])[:-1]
+    seen = dict(known)
+    for row, vectors, states in zip(
+        fresh, np.split(encoded.vectors, ends), np.split(encoded.layers, ends), strict=bool(fresh)
+    ):
+        features = states[:, list(layers)].astype(np.float32).mean(axis=0)
+        seen[documents[row].text_hash] = vectors, features.astype(np.float16)
+    rows = [seen[document.text_hash] for document in documents]
     return Encoding(
-        cuts,
-        np.concatenate(vectors) if vectors else np.empty((0, encoder.dimension), np.float32),
-        np.array(rows, np.int64),
-        features,
-        groups_of([document.title for document in fresh], [document.id for document in fresh]),
+        passages=cuts,
+        vectors=np.concatenate([v for v, _ in rows]) if rows else encoded.vectors,
+        features=np.stack([f for _, f in rows]) if rows else encoded.layers[:, list(layers)],
+        groups=groups_of([d.title for d in documents], [d.id for d in documents]),
+        encoded=len(fresh),
     )
 
 
@@ -159,9 +161,9 @@ def passage_text(document: Document, cut: Passage) -> str:
     return f"{document.title}\n{document.text[cut.start : cut.end]}".strip()
 
 
-def known_vectors(store: Store, wanted: set[str]) -> dict[str, Vectors]:
-    """Vectors of texts that any version of this store has encoded before, by text hash."""
-    found: dict[str, Vectors] = {}
+def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
+    """What any version of this store has encoded before, by text hash."""
+    found: dict[str, Known] = {}
     names = {
         object_id
         for manifest in store.history()
@@ -172,7 +174,8 @@ def known_vectors(store: Store, wanted: set[str]) -> dict[str, Vectors]:
         segment = Segment(store.objects.open(object_id))
         for row, text_hash in enumerate(segment.text_hashes):
             if text_hash in wanted and text_hash not in found:
-                found[text_hash] = segment.vectors[segment.first[row] : segment.first[row + 1]]
+                vectors = segment.vectors[segment.first[row] : segment.first[row + 1]]
+                found[text_hash] = vectors, segment.layers[row]
     return found
 
 
@@ -183,7 +186,7 @@ def shelve(live: Live, intake: Intake, encoding: Encoding) -> tuple[dict[str, st
         number = 1 + max(int(name.removeprefix(SEGMENT)) for name in index if SEGMENT in name)
         index[f"{SEGMENT}{number:08d}"] = live.store.objects.put(
             lambda folder: write_segment(
-                folder, intake.documents, encoding.passages, encoding.vectors
+                folder, intake.documents, encoding.passages, encoding.vectors, encoding.features
             )
         )
     dead = live.library.without([*intake.updated, *intake.deleted])

@@ -15,10 +15,12 @@ from typing import Any
 
 from flows.clock import Clock
 from flows.groups import Group, decide
-from flows.growth import Grounds, Growth, Outcome, grow, heard, still_there
-from flows.intake import Encoding, Intake, claim, encode, ingest, known_vectors, shelve
+from flows.growth import Growth, grow
+from flows.intake import Encoding, Intake, claim, encode, encoded_before, ingest, shelve
 from flows.live import Live, open_live
+from flows.membership import Grounds, heard, still_there
 from flows.modules import save_modules
+from flows.outcome import Outcome
 from flows.publication import library_facts, publish, size_facts
 from nightshift.errors import NothingToDo
 from pipeline.batch import Batch
@@ -76,7 +78,7 @@ def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
         index, library = shelve(live, intake, encoding)
     with clock("detect"):
         findings = detect(live, encoding)
-        groups = decide(live, intake, encoding, findings, library)
+        groups = decide(live, intake, findings, library)
     with clock("train"):
         growth = learn(live, intake, encoding, library, groups, progress)
     outcomes = outcomes_of(intake, growth.outcomes)
@@ -86,7 +88,7 @@ def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
             "batches": [batch_facts(batch)],
             "outcomes": [outcome.as_json() for outcome in outcomes],
             "documents": intake.counts,
-            "encoded": len(encoding.rows),
+            "encoded": encoding.encoded,
             "seconds": clock.seconds,
             "detection": detection_facts(live, findings),
             "quarantined": [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]],
@@ -111,14 +113,14 @@ def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
         published.version,
         outcomes,
         intake.counts,
-        len(encoding.rows),
+        encoding.encoded,
         clock.seconds,
     )
 
 
 def read(live: Live, intake: Intake, progress: Progress) -> Encoding:
     """Encode what has never been read before."""
-    known = known_vectors(live.store, {document.text_hash for document in intake.documents})
+    known = encoded_before(live.store, {document.text_hash for document in intake.documents})
     return encode(live.encoder, intake.documents, live.modules.layers, known, progress)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from flows.clock import Clock
 from flows.groups import facts_of
-from flows.growth import Outcome
-from flows.intake import Intake, claim, encode, ingest, known_vectors
+from flows.intake import Intake, claim, encode, encoded_before, ingest
 from flows.live import Live, open_live
 from flows.night import Night, detect, outcomes_of
+from flows.outcome import Outcome
 from nightshift.errors import NothingToDo
 from pipeline.decision import wish
 from pipeline.progress import Progress, silent
@@ -45,7 +45,7 @@ def preview(
 
 def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
     clock = Clock()
-    known = known_vectors(live.store, {document.text_hash for document in intake.documents})
+    known = encoded_before(live.store, {document.text_hash for document in intake.documents})
     fresh = [document for document in intake.documents if document.text_hash not in known]
     step = max(1, len(fresh) // SAMPLE)
     sample = tuple(fresh[::step])

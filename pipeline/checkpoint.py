@@ -157,4 +157,7 @@ def _prompts(folder: Path) -> dict[str, str]:
 
 
 def _json(path: Path, default: Any) -> Any:
-    return json.loads(path.read_text("utf-8")) if path.is_file() else default
+    try:
+        return json.loads(path.read_text("utf-8")) if path.is_file() else default
+    except ValueError as error:
+        raise EncoderError(f"{path} of the encoder is not JSON") from error

@@ -20,6 +20,8 @@ from pipeline.kinds import KindStatistics, Layers
 MOST_CLUSTERS = 8
 SMALLEST_CLUSTER = 30
 DIRECTIONS = 32
+A_HANDFUL = 10
+"""Fewer documents have no statistics to measure others by."""
 LEVEL, ALIKE = 0.95, 0.45
 """Two clusters are one kind unless this share of each lies beyond the other's 95 % level."""
 
@@ -28,10 +30,10 @@ Rows = npt.NDArray[np.int64]
 
 def cut(features: Layers, seed: int) -> list[Rows]:
     """Cut documents into clusters of rows, by k-means on the main directions of their features."""
-    count = min(MOST_CLUSTERS, len(features) // SMALLEST_CLUSTER)
-    if count < 2:
-        return [np.arange(len(features))]
     flat = features.reshape(len(features), -1).astype(np.float64)
+    count = min(MOST_CLUSTERS, len(flat) // SMALLEST_CLUSTER, len(np.unique(flat, axis=0)))
+    if count < 2:
+        return [np.arange(len(flat))]
     flat = (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-9)
     directions = min(DIRECTIONS, len(flat) - 1, flat.shape[1])
     points = PCA(directions, random_state=seed).fit_transform(flat)
@@ -47,8 +49,9 @@ def join(clusters: Sequence[Rows], features: Layers, groups: npt.NDArray[np.uint
     while len(joined) > 1:
         for a, b in combinations(sorted(joined), 2):
             if (a, b) not in strange:
-                there, back = features[joined[b]], features[joined[a]]
-                strange[a, b] = min(_beyond(known[a], there), _beyond(known[b], back))
+                ways = [(a, b), (b, a)]
+                able = [way for way in ways if len(joined[way[0]]) >= A_HANDFUL]
+                strange[a, b] = min(_beyond(known[x], features[joined[y]]) for x, y in able or ways)
         (a, b), least = min(strange.items(), key=lambda item: item[1])
         if least >= ALIKE:
             break

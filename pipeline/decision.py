@@ -22,6 +22,8 @@ from pipeline.layers import Array
 
 ENOUGH_DOCUMENTS = 100
 GROWN = 1.5
+FOREIGN, AT_HOME = 0.95, 0.8
+"""A document more surprising than the one and less than the other belongs elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def look(
         surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
     sorted_rows = _sort(features, groups, surprises, list(known), test.new, seed)
     shares = {
-        name: tuple(float((surprises[:night, column] > level).mean()) for level in test.shares)
+        name: tuple(
+            float((surprises[:night, column] > level).sum()) / max(1, night)
+            for level in test.shares
+        )
         for column, name in enumerate(known)
     }
     return Findings(test, tuple(sorted_rows), shares, night)
@@ -88,15 +93,30 @@ def _sort(
     if not new and len(names) == 1:
         return [(names[0], np.arange(len(features)))]
     strange: list[Rows] = []
-    by_kind: dict[str, list[Rows]] = {}
+    kind_of = np.full(len(features), -1)
     for rows in cut(features, seed):
         if new and stands_out(surprises[rows].min(axis=1)):
             strange.append(rows)
         else:
-            nearest = names[int(surprises[rows].mean(axis=0).argmin())]
-            by_kind.setdefault(nearest, []).append(rows)
-    known = [(name, np.sort(np.concatenate(parts))) for name, parts in by_kind.items()]
-    return [*known, *((None, rows) for rows in join(strange, features, groups))]
+            kind_of[rows] = surprises[rows].mean(axis=0).argmin()
+    kind_of = _strays_home(kind_of, surprises)
+    known = [(name, np.flatnonzero(kind_of == n)) for n, name in enumerate(names)]
+    return [
+        *((name, rows) for name, rows in known if len(rows)),
+        *((None, rows) for rows in join(strange, features, groups)),
+    ]
+
+
+def _strays_home(kind_of: Rows, surprises: Array) -> Rows:
+    """Documents that are foreign in their cluster's kind and at home in another go there."""
+    rows = np.flatnonzero(kind_of >= 0)
+    foreign = surprises[rows, kind_of[rows]] > FOREIGN
+    nearest = surprises.argmin(axis=1)
+    home = surprises.min(axis=1)[rows] < AT_HOME
+    settled = kind_of.copy()
+    strays = rows[foreign & home]
+    settled[strays] = nearest[strays]
+    return settled
 
 
 def wish(kind: KindFacts | None, documents: int, teaching: int) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from pipeline.layers import Array
 
 TAILS = {0.80: 0.10, 0.95: 0.05, 0.99: 0.03}
 """Level -> the excess over 1 - level that counts as something new (docs/decisions.md)."""
-NEAR_BEST = 0.05
+NEAR_BEST = 0.03
 NIGHTS_PER_YEAR = 365
 
 

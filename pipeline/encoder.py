@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +41,12 @@ class Encoder:
         self.checkpoint = checkpoint
         folder = str(checkpoint.folder)
         local = {"local_files_only": True, "trust_remote_code": False}
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         pooler = {"add_pooling_layer": False} if _has_pooler(checkpoint) else {}
-        self.model = AutoModel.from_pretrained(
-            folder, use_safetensors=True, dtype=torch.float32, **pooler, **local
-        )
+        with _quiet_loading():
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+            self.model = AutoModel.from_pretrained(
+                folder, use_safetensors=True, dtype=torch.float32, **pooler, **local
+            )
         self.model.eval().requires_grad_(False)
         self.dimension = int(self.model.config.hidden_size)
         self.layer_count = int(self.model.config.num_hidden_layers) + 1
@@ -142,6 +144,21 @@ def batches(lengths: Sequence[int], budget: int = TOKENS_PER_BATCH) -> Iterator[
 def _mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     weights = mask[:, :, None].to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """No bar for a load of a second, no report about the pooler that is left out on purpose."""
+    logging = transformers.utils.logging
+    before, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bar:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _has_pooler(checkpoint: Checkpoint) -> bool:

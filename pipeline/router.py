@@ -8,8 +8,8 @@ centroid of kind k, the weights are
 
 small weights are dropped, and a query that is near nothing (max s_k below a floor) goes to the
 frozen encoder alone. Sharpness and floor are read off held-out queries: in the spaces of some
-encoders all cosines lie close together, so the softmax is scaled by how far they spread. Nothing is trained: learned gates lost to
-centroids in H. Lee et al., "RouterRetriever", AAAI 2025.
+encoders all cosines lie close together, so the softmax is scaled by how far they spread. Nothing
+is trained: learned gates lost to centroids in H. Lee et al., "RouterRetriever", AAAI 2025.
 """
 
 from __future__ import annotations

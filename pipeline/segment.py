@@ -1,7 +1,8 @@
-"""A segment: some documents and the frozen vectors of their passages, written once, never changed.
+"""A segment: some documents as the frozen encoder sees them, written once and never changed.
 
 documents.parquet   a row per document: its fields, its hashes, where its passages start
 vectors.npy         a row per passage, in the order of the documents
+layers.npy          a row per document: its features at the informative layers
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from nightshift.errors import EncoderError
 from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
 
-DOCUMENTS, VECTORS = "documents.parquet", "vectors.npy"
+DOCUMENTS, VECTORS, LAYERS = "documents.parquet", "vectors.npy", "layers.npy"
 FIELDS = ("source", "id", "title", "text", "metadata")
 
 
@@ -54,6 +55,13 @@ class Segment:
         return vectors
 
     @cached_property
+    def layers(self) -> npt.NDArray[np.float16]:
+        layers: npt.NDArray[np.float16] = np.load(
+            self.folder / LAYERS, mmap_mode="r", allow_pickle=False
+        )
+        return layers
+
+    @cached_property
     def documents(self) -> list[Document]:
         table = pq.read_table(self.folder / DOCUMENTS, columns=list(FIELDS))
         return [Document(**row) for row in table.to_pylist()]
@@ -78,12 +86,13 @@ def write_segment(
     documents: Sequence[Document],
     passages: Sequence[Sequence[Passage]],
     vectors: Vectors,
+    layers: npt.NDArray[np.float16],
 ) -> None:
     """Write a segment into an empty folder; refuse vectors that no search could use."""
-    if len(vectors) != sum(len(cuts) for cuts in passages):
-        raise ValueError("a segment needs one vector for each passage")
+    if len(vectors) != sum(len(cuts) for cuts in passages) or len(layers) != len(documents):
+        raise ValueError("a segment needs a vector for each passage, features for each document")
     lengths = np.linalg.norm(vectors, axis=1)
-    if not np.isfinite(vectors).all() or (lengths < 1e-6).any():
+    if not (np.isfinite(vectors).all() and np.isfinite(layers).all()) or (lengths < 1e-6).any():
         raise EncoderError("the encoder made a vector that is not finite or has no length")
     if len({document.key for document in documents}) != len(documents):
         raise ValueError("a segment holds each document once")
@@ -102,3 +111,4 @@ def write_segment(
     )
     pq.write_table(table, folder / DOCUMENTS, compression="zstd")
     np.save(folder / VECTORS, vectors.astype(np.float32), allow_pickle=False)
+    np.save(folder / LAYERS, layers.astype(np.float16), allow_pickle=False)

@@ -82,7 +82,7 @@ def show(
 
 
 def _show_decisions(facts: Any) -> None:
-    from flows.growth import Outcome
+    from flows.outcome import Outcome
     from nightshift.cli.told import tell_outcome
 
     detection = facts.get("detection", {})

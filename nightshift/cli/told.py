@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from nightshift.cli.output import out, plain
 
 if TYPE_CHECKING:
-    from flows.growth import Outcome
     from flows.night import Night
+    from flows.outcome import Outcome
 
 COLOURS = {
     "spawn": "green",

@@ -11,6 +11,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -43,7 +44,7 @@ class LoraExpert:
             lora_dropout=0.0,
             target_modules="all-linear",
             task_type="FEATURE_EXTRACTION",
-            base_model_name_or_path=encoder.checkpoint.name,
+            base_model_name_or_path=_public(encoder.checkpoint.name),
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -53,7 +54,11 @@ class LoraExpert:
     def load(cls, encoder: Encoder, name: str, folder: Path) -> LoraExpert:
         """An expert from its folder; its config is read, none of it is run."""
         expert = cls._attach(encoder, name, LoraConfig.from_pretrained(str(folder)))
-        expert.restore(load_file(folder / WEIGHTS))
+        try:
+            expert.restore(load_file(folder / WEIGHTS))
+        except EncoderError:
+            expert.detach()
+            raise
         return expert
 
     @classmethod
@@ -116,7 +121,10 @@ class LoraExpert:
         set_peft_model_state_dict(self.encoder.adapted, state, adapter_name=self.name)
 
     def save(self, folder: Path) -> None:
-        self.encoder.adapted.peft_config[self.name].save_pretrained(str(folder))
+        config = self.encoder.adapted.peft_config[self.name]
+        # A set is written in another order by every process.
+        config = replace(config, target_modules=sorted(config.target_modules), inference_mode=True)
+        config.save_pretrained(str(folder))
         save_file(self.state(), folder / WEIGHTS)
 
     def detach(self) -> None:
@@ -149,3 +157,8 @@ class LoraExpert:
             for name, parameter in self.encoder.adapted.named_parameters()
             if any(part in name for part in parts)
         }
+
+
+def _public(name: str) -> str:
+    """An encoder's name without the machine's path to it."""
+    return Path(name).resolve().name if Path(name).is_dir() else name

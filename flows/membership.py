@@ -1,0 +1,145 @@
+"""Who belongs where after a night: documents to kinds or to the pool, questions to kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flows.groups import Group
+from flows.intake import Encoding
+from flows.live import Live
+from flows.modules import Kind, Modules, Pool
+from pipeline.documents import Document
+from pipeline.index import Index
+from pipeline.kinds import KindStatistics
+from pipeline.library import Library
+from pipeline.progress import Progress
+from pipeline.questions import Questions
+from pipeline.terms import name_of
+
+COMPARED = 2000
+"""Documents that a new kind is named against."""
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What growing stands on: the live version, tonight's documents, and names ever used."""
+
+    live: Live
+    documents: tuple[Document, ...]
+    encoding: Encoding
+    library: Library
+    index: Index
+    version: int
+    names: frozenset[str]
+    minutes: float
+    progress: Progress
+
+    def name(self, letter: str, prefix: str, besides: Iterable[str]) -> str:
+        """The next name of that sort that no version, and nothing of tonight, has ever had."""
+        ever = {
+            name.removeprefix(prefix).split("/")[0]
+            for name in self.names
+            if name.startswith(prefix)
+        }
+        return next_name(letter, ever | set(besides))
+
+    def revision(self, root: str, besides: Iterable[str]) -> str:
+        """The name of an expert's next revision: e1 has e1-2, then e1-3."""
+        ever = {name.removeprefix("expert/") for name in self.names} | set(besides)
+        return f"{root}-{1 + len({name for name in ever if name.split('-')[0] == root})}"
+
+
+def still_there(modules: Modules, library: Library) -> Modules:
+    """The modules without the questions and the waiting documents that lost their document."""
+    kinds = dict(modules.kinds)
+    for id_, kind in kinds.items():
+        left = kind.questions.where(lambda pair: pair.key in library.number_of)
+        if len(left) < len(kind.questions):
+            kinds[id_] = replace(kind, questions=left)
+    rows = [row for row, key in enumerate(modules.pool.keys) if key in library.number_of]
+    return replace(modules, kinds=kinds, pool=modules.pool.take(rows))
+
+
+def heard(modules: Modules, questions: Questions) -> Modules:
+    """The modules with questions about documents of earlier nights given to the nearest kinds."""
+    if not len(questions) or not modules.router.prototypes:
+        return modules
+    nearest = modules.router.similarity(questions.vectors).argmax(axis=1)
+    kinds = dict(modules.kinds)
+    for column, id_ in enumerate(modules.router.prototypes):
+        rows = np.flatnonzero(nearest == column).tolist()
+        if rows:
+            kinds[id_] = replace(kinds[id_], questions=kinds[id_].questions + questions.take(rows))
+    return replace(modules, kinds=kinds)
+
+
+def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
+    """The group's kind after these documents; a kind of its own where it is new."""
+    pool = grounds.live.modules.pool.take(list(group.waiting))
+    encoding = grounds.encoding
+    features = np.concatenate([encoding.features[group.rows], pool.features])
+    groups = np.concatenate([encoding.groups[group.rows], pool.groups])
+    if group.kind is not None:
+        old = modules.kinds[group.kind.id]
+        return replace(
+            old,
+            documents=old.documents + len(group.documents),
+            statistics=old.statistics.grow(features, groups),
+            questions=old.questions + group.questions,
+        )
+    statistics = KindStatistics.of(features, groups)
+    return Kind(
+        id=grounds.name("k", "kind/", modules.kinds),
+        name=name_of(group.documents, compared(grounds, group)),
+        documents=len(group.documents),
+        born=grounds.version,
+        statistics=statistics,
+        birth=statistics,
+        questions=group.questions,
+    )
+
+
+def pool_after(grounds: Grounds, groups: Sequence[Group]) -> Pool:
+    """What waits after the night: those who still do, and tonight's newcomers."""
+    live = grounds.live.modules.pool
+    settled = {row for group in groups if group.outcome != "wait" for row in group.waiting}
+    tonight = {document.key for document in grounds.documents}
+    pool = live.take(
+        [
+            row
+            for row, key in enumerate(live.keys)
+            if row not in settled and key in grounds.library.number_of and key not in tonight
+        ]
+    )
+    for group in groups:
+        if group.outcome == "wait":
+            rows = group.rows
+            keys = [grounds.documents[row].key for row in rows]
+            pool = Pool(
+                (*pool.keys, *keys),
+                np.concatenate([pool.features, grounds.encoding.features[rows]]),
+                np.concatenate([pool.groups, grounds.encoding.groups[rows]]),
+                pool.questions + group.questions,
+            )
+    return pool
+
+
+def compared(grounds: Grounds, group: Group) -> list[Document]:
+    """Some documents of the index that are not in the group, to name the group against."""
+    own = {document.key for document in group.documents}
+    numbers = [number for key, number in grounds.library.number_of.items() if key not in own]
+    step = max(1, len(numbers) // COMPARED)
+    return [grounds.library.document(number) for number in numbers[::step]]
+
+
+def next_name(letter: str, taken: set[str]) -> str:
+    """The first number that was never given.
+
+    >>> next_name("e", {"e1", "e1-2", "e2"})
+    'e3'
+    """
+    roots = [int(name.split("-")[0].removeprefix(letter)) for name in taken]
+    return f"{letter}{1 + max(roots, default=0)}"

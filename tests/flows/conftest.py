@@ -1,0 +1,50 @@
+"""One world for all flow tests: a store with a first corpus, made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import worlds
+
+from flows.bootstrap import bootstrap
+from state.store import Store
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return worlds.save_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="session")
+def first_store(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Path:
+    """A store whose version 1 holds 300 documents about the sea."""
+    folder = tmp_path_factory.mktemp("first")
+    corpus = worlds.write_batch(folder / "corpus", "sea", range(300))
+    bootstrap(folder / "store", [corpus], encoder=str(encoder_folder))
+    return folder / "store"
+
+
+@pytest.fixture
+def store(first_store: Path, tmp_path: Path) -> Store:
+    shutil.copytree(first_store, tmp_path / "store")
+    return Store.open(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def grown_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
+    """The same after a night about the law, for which an expert was grown."""
+    from flows.night import update
+
+    folder = tmp_path_factory.mktemp("grown")
+    shutil.copytree(first_store, folder / "store")
+    batch = worlds.write_batch(folder / "law", "law", range(240), test_from=200)
+    update(Store.open(folder / "store"), [batch])
+    return folder / "store"
+
+
+@pytest.fixture
+def grown(grown_store: Path, tmp_path: Path) -> Store:
+    shutil.copytree(grown_store, tmp_path / "grown")
+    return Store.open(tmp_path / "grown")

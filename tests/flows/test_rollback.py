@@ -1,0 +1,80 @@
+"""Taking a night back: bit for bit with documents, modules alone without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import worlds
+
+from flows.live import open_live
+from flows.night import update
+from flows.rollback import rollback
+from nightshift.errors import NothingToDo, UnknownVersion, UsageError
+from pipeline.index import Found
+from state.store import Store
+
+QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
+
+
+def answers(store: Store, version: int | None = None) -> list[list[Found]]:
+    with open_live(store, version) as live:
+        return live.retriever.ask(QUERIES, 20).found
+
+
+def test_with_documents_search_is_what_it_was_bit_for_bit(grown: Store) -> None:
+    before = answers(grown, 1)
+    assert answers(grown) != before
+    done = rollback(grown, 1, "the night was wrong", documents=True)
+    assert done.version == 3
+    assert answers(grown) == before
+    assert grown.manifest().facts["live_documents"] == 300
+
+
+def test_without_documents_the_experts_go_and_everything_stays_findable(grown: Store) -> None:
+    done = rollback(grown, None, "the expert was wrong")
+    assert done.experts == (["e1"], [])
+    with open_live(grown) as live:
+        assert len(live.library) == 540
+        found = live.retriever.ask([worlds.document("law", 7)["text"]], 1).found[0]
+        assert live.library.document(found[0].number).id == "law-7"
+
+
+def test_a_rollback_can_be_rolled_back(grown: Store) -> None:
+    with_expert = answers(grown)
+    rollback(grown, 1, "a mistake", documents=True)
+    rollback(grown, 2, "not a mistake", documents=True)
+    assert answers(grown) == with_expert
+    assert [manifest.version for manifest in grown.history()] == [1, 2, 3, 4]
+
+
+def test_a_dry_run_changes_nothing(grown: Store) -> None:
+    head = grown.head()
+    plan = rollback(grown, 1, "perhaps", documents=True, dry_run=True)
+    assert plan.version is None
+    assert plan.live_documents == (540, 300)
+    assert grown.head() == head
+
+
+def test_a_withdrawn_batch_is_taken_again_only_on_request(store: Store, tmp_path: Path) -> None:
+    batch = worlds.write_batch(tmp_path / "b", "sea", range(300, 340))
+    update(store, [batch])
+    rollback(store, 1, "bad batch", documents=True)
+    with pytest.raises(NothingToDo):
+        update(store, [batch])
+    [night] = update(store, [batch], again=True)
+    assert night.documents["added"] == 40
+    assert night.encoded == 0, "its vectors are in the store already"
+
+
+@pytest.mark.parametrize(("to", "error"), [(9, UnknownVersion), (2, UsageError)])
+def test_a_target_that_makes_no_sense_is_refused(
+    grown: Store, to: int, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        rollback(grown, to, "no")
+
+
+def test_the_first_version_has_nothing_before_it(store: Store) -> None:
+    with pytest.raises(UsageError):
+        rollback(store, None, "no")
