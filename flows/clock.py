@@ -22,6 +22,11 @@ class Clock:
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(STEPS, 0.0)
 
+    def move(self, source: str, target: str, seconds: float) -> None:
+        """Book seconds that were spent inside one step to another."""
+        self.seconds[source] -= seconds
+        self.seconds[target] += seconds
+
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
         started = time.monotonic()

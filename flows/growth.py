@@ -160,5 +160,11 @@ def _trial(grounds: Grounds, growth: Growth) -> Trial:
     retriever = Retriever(live.encoder, experts, growth.modules.router, grounds.index)
     others = {id_: kind.questions for id_, kind in growth.modules.kinds.items()}
     return Trial(
-        retriever, grounds.library, others, grounds.minutes, live.settings.seed, grounds.progress
+        retriever,
+        grounds.library,
+        others,
+        grounds.minutes,
+        live.settings.seed,
+        grounds.progress,
+        grounds.taught,
     )

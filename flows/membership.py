@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Grounds:
     names: frozenset[str]
     minutes: float
     progress: Progress
+    taught: list[float] = field(default_factory=list)
+    """Seconds of every training tonight."""
 
     def name(self, letter: str, prefix: str, besides: Iterable[str]) -> str:
         """The next name of that sort that no version, and nothing of tonight, has ever had."""

@@ -79,8 +79,10 @@ def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
     with clock("detect"):
         findings = detect(live, encoding)
         groups = decide(live, intake, findings, library)
-    with clock("train"):
-        growth = learn(live, intake, encoding, library, groups, progress)
+    with clock("gate"):
+        taught: list[float] = []
+        growth = learn(live, intake, encoding, library, groups, taught, progress)
+    clock.move("gate", "train", sum(taught))
     outcomes = outcomes_of(intake, growth.outcomes)
     with clock("publish"):
         modules = save_modules(live.store, growth.modules, live.modules, growth.new)
@@ -144,9 +146,10 @@ def learn(
     encoding: Encoding,
     library: Library,
     groups: Sequence[Group],
+    taught: list[float],
     progress: Progress,
 ) -> Growth:
-    """Try what the groups wish for, on tonight's index."""
+    """Try what the groups wish for, on tonight's index; `taught` collects seconds of training."""
     history = live.store.history()
     grounds = Grounds(
         live=live,
@@ -158,6 +161,7 @@ def learn(
         names=frozenset(name for manifest in history for name in manifest.modules),
         minutes=live.settings.train_minutes,
         progress=progress,
+        taught=taught,
     )
     return grow(
         grounds, groups, heard(still_there(live.modules, library), left_over(live, intake, groups))

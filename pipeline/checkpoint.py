@@ -139,6 +139,11 @@ def _pooling(folder: Path) -> str:
             f"the pooling of {folder} is none of {', '.join(POOLINGS)}",
             hint="choose an encoder with mean, cls or max pooling",
         )
+    if config.get("include_prompt") is False and _prompts(folder):
+        raise EncoderError(
+            f"the pooling of {folder} leaves out its prompts, which nightshift cannot do",
+            hint="choose an encoder whose pooling includes the prompt",
+        )
     return str(chosen[0])
 
 
@@ -151,7 +156,8 @@ def _max_length(folder: Path) -> int:
 
 def _prompts(folder: Path) -> dict[str, str]:
     prompts = _json(folder / "config_sentence_transformers.json", {}).get("prompts") or {}
-    passage = prompts.get("document") or prompts.get("passage") or ""
+    names = ("document", "passage", "corpus")
+    passage = next((prompts[name] for name in names if prompts.get(name)), "")
     found = {"query": prompts.get("query") or "", "document": passage}
     return {side: prompt for side, prompt in found.items() if prompt}
 

@@ -19,6 +19,7 @@ import torch
 import transformers
 from transformers import AutoModel, AutoTokenizer
 
+from nightshift.errors import EncoderError
 from pipeline.checkpoint import Checkpoint
 from pipeline.progress import Progress, silent
 
@@ -39,14 +40,7 @@ class Encoder:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        folder = str(checkpoint.folder)
-        local = {"local_files_only": True, "trust_remote_code": False}
-        pooler = {"add_pooling_layer": False} if _has_pooler(checkpoint) else {}
-        with _quiet_loading():
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-            self.model = AutoModel.from_pretrained(
-                folder, use_safetensors=True, dtype=torch.float32, **pooler, **local
-            )
+        self.tokenizer, self.model = _load(checkpoint)
         self.model.eval().requires_grad_(False)
         self.dimension = int(self.model.config.hidden_size)
         self.layer_count = int(self.model.config.num_hidden_layers) + 1
@@ -144,6 +138,31 @@ def batches(lengths: Sequence[int], budget: int = TOKENS_PER_BATCH) -> Iterator[
 def _mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     weights = mask[:, :, None].to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def _load(checkpoint: Checkpoint) -> tuple[Any, Any]:
+    """Tokenizer and model; weights that are damaged or incomplete are refused."""
+    folder = str(checkpoint.folder)
+    local = {"local_files_only": True, "trust_remote_code": False}
+    pooler = {"add_pooling_layer": False} if _has_pooler(checkpoint) else {}
+    try:
+        with _quiet_loading():
+            tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+            model, report = AutoModel.from_pretrained(
+                folder,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                **pooler,
+                **local,
+            )
+    except Exception as error:  # each of the libraries below raises its own
+        raise EncoderError(f"the encoder in {folder} cannot be loaded: {error}") from error
+    # transformers would go on with random weights in their place.
+    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise EncoderError(f"the weights in {folder} lack {missing[0]}")
+    return tokenizer, model
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class Trial:
     minutes: float
     seed: int
     progress: Progress = silent
+    taught: list[float] = field(default_factory=list)
+    """Seconds of every training so far."""
 
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
         """Serve the kind by an expert that is there already."""
@@ -157,6 +159,7 @@ class Trial:
             seed=self.seed,
             progress=self.progress,
         )
+        self.taught.append(training.seconds)
         if expert.rest_hash() != before:
             raise RuntimeError(f"training {expert.name} changed weights that are not its own")
         return training

@@ -71,7 +71,6 @@ def run() -> None:
         _explain(error, error.message, error.hint)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        output.err.print("interrupted; the store is as it was. Type the same command again.")
         code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,6 +78,8 @@ def run() -> None:
     except Exception as error:
         _explain(error, f"{type(error).__name__}: {error}", "the same command with --debug")
         code = 1
+    if code == INTERRUPTED:
+        output.err.print("interrupted; the store is as it was. Type the same command again.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

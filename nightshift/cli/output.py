@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.progress import Progress as Report
@@ -42,7 +43,7 @@ def plain(text: str, width: int = 0) -> str:
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if width and len(shown) > width:
         shown = shown[: width - 1] + "…"
-    return shown.replace("[", "\\[") if "[b" in shown or "[/" in shown else shown
+    return escape(shown)
 
 
 @contextmanager

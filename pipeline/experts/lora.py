@@ -11,7 +11,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -56,7 +56,7 @@ class LoraExpert:
         expert = cls._attach(encoder, name, LoraConfig.from_pretrained(str(folder)))
         try:
             expert.restore(load_file(folder / WEIGHTS))
-        except EncoderError:
+        except Exception:
             expert.detach()
             raise
         return expert
@@ -121,9 +121,10 @@ class LoraExpert:
         set_peft_model_state_dict(self.encoder.adapted, state, adapter_name=self.name)
 
     def save(self, folder: Path) -> None:
-        config = self.encoder.adapted.peft_config[self.name]
+        config = copy(self.encoder.adapted.peft_config[self.name])
         # A set is written in another order by every process.
-        config = replace(config, target_modules=sorted(config.target_modules), inference_mode=True)
+        config.target_modules = sorted(config.target_modules)
+        config.inference_mode = True
         config.save_pretrained(str(folder))
         save_file(self.state(), folder / WEIGHTS)
 
