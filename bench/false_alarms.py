@@ -60,7 +60,7 @@ def kept_statistics(live: Live) -> tuple[Layers, Groups]:
 def draw(
     groups: Groups, size: int, mode: str, random: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """Which documents make the night: `size` single ones, or whole titles until there are as many."""
+    """Which documents make the night: single ones, or whole titles until there are `size`."""
     night = np.zeros(len(groups), bool)
     if mode == "documents":
         night[random.permutation(len(groups))[:size]] = True

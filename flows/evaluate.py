@@ -10,7 +10,7 @@ from typing import Any
 from flows.live import Live
 from nightshift.errors import BatchError
 from pipeline.judged import read_judged
-from pipeline.measures import DEPTH, interval, per_query
+from pipeline.measures import DEPTH, Scores, interval, per_query
 from pipeline.progress import Progress, silent
 
 ASKED_AT_ONCE = 256
@@ -33,6 +33,15 @@ class Evaluation:
         return {**page, "intervals": {name: list(ends) for name, ends in self.intervals.items()}}
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Queries that have an answer among the live documents, with their answers' numbers."""
+
+    texts: list[str]
+    relevant: list[dict[int, int]]
+    dropped: int
+
+
 def evaluate(
     live: Live,
     folder: Path,
@@ -42,34 +51,63 @@ def evaluate(
     progress: Progress = silent,
 ) -> Evaluation:
     """Measure the queries of `folder` that have an answer among the live documents."""
-    judged = read_judged(folder, split)
-    numbers = live.library.number_of
-    asked: list[tuple[str, dict[int, int]]] = []
-    for query in judged:
-        there = {numbers[key]: grade for key, grade in query.grades.items() if key in numbers}
-        if there:
-            asked.append((query.text, there))
-    if not asked:
-        raise BatchError(
-            f"none of the {len(judged)} queries of {folder} ({split}) has its document here",
-            hint=f"nightshift update {folder}",
-        )
-    found: list[list[int]] = []
-    routes: Counter[str] = Counter()
-    for start in range(0, len(asked), ASKED_AT_ONCE):
-        texts = [text for text, _ in asked[start : start + ASKED_AT_ONCE]]
-        ask = live.retriever.ask_frozen if frozen else live.retriever.ask
-        answers = ask(texts, DEPTH)
-        found += [[hit.number for hit in hits] for hits in answers.found]
-        routes.update(max(route, key=lambda name: route[name]) for route in answers.routes)
-        progress("asking", min(start + ASKED_AT_ONCE, len(asked)), len(asked))
-    scores = per_query([relevant for _, relevant in asked], found)
+    asked = _asked(live, folder, split)
+    scores, routes = _ask(live, asked, frozen=frozen, progress=progress)
     return Evaluation(
         version=live.manifest.version,
-        queries=len(asked),
-        dropped=len(judged) - len(asked),
+        queries=len(asked.texts),
+        dropped=asked.dropped,
         documents=len(live.library),
         metrics={name: float(values.mean()) for name, values in scores.items()},
         intervals={name: interval(values, 0.95) for name, values in scores.items()},
         routes=dict(sorted(routes.items())),
     )
+
+
+def gain(live: Live, folder: Path, split: str = "test", measure: str = "nDCG@10") -> dict[str, Any]:
+    """The difference to the frozen encoder on the same index, paired by query."""
+    asked = _asked(live, folder, split)
+    learned, routes = _ask(live, asked, frozen=False, progress=silent)
+    frozen, _ = _ask(live, asked, frozen=True, progress=silent)
+    differences = learned[measure] - frozen[measure]
+    return {
+        "queries": len(asked.texts),
+        "frozen": float(frozen[measure].mean()),
+        "routed": float(learned[measure].mean()),
+        "gain": float(differences.mean()),
+        "interval": list(interval(differences, 0.95)),
+        "routes": dict(sorted(routes.items())),
+    }
+
+
+def _asked(live: Live, folder: Path, split: str) -> Asked:
+    judged = read_judged(folder, split)
+    numbers = live.library.number_of
+    pairs: list[tuple[str, dict[int, int]]] = []
+    for query in judged:
+        there = {numbers[key]: grade for key, grade in query.grades.items() if key in numbers}
+        if there:
+            pairs.append((query.text, there))
+    if not pairs:
+        raise BatchError(
+            f"none of the {len(judged)} queries of {folder} ({split}) has its document here",
+            hint=f"nightshift update {folder}",
+        )
+    texts, relevant = zip(*pairs, strict=True)
+    return Asked(list(texts), list(relevant), len(judged) - len(pairs))
+
+
+def _ask(
+    live: Live, asked: Asked, *, frozen: bool, progress: Progress
+) -> tuple[dict[str, Scores], Counter[str]]:
+    """Scores per query, and how many queries took which route."""
+    found: list[list[int]] = []
+    routes: Counter[str] = Counter()
+    ask = live.retriever.ask_frozen if frozen else live.retriever.ask
+    for start in range(0, len(asked.texts), ASKED_AT_ONCE):
+        texts = asked.texts[start : start + ASKED_AT_ONCE]
+        answers = ask(texts, DEPTH)
+        found += [[hit.number for hit in hits] for hits in answers.found]
+        routes.update(max(route, key=lambda name: route[name]) for route in answers.routes)
+        progress("asking", start + len(texts), len(asked.texts))
+    return per_query(asked.relevant, found), routes

@@ -50,9 +50,8 @@ class Retriever:
 
     def compose(self, queries: Sequence[str], frozen: Vectors, routes: Sequence[Route]) -> Vectors:
         """The query vectors that the routes ask for; each expert runs once, on its own queries."""
-        composed = np.stack(
-            [route.get(FROZEN, 0.0) * row for route, row in zip(routes, frozen, strict=True)]
-        )
+        shares = np.array([route.get(FROZEN, 0.0) for route in routes], np.float32)
+        composed = shares[:, None] * frozen
         for name in sorted({name for route in routes for name in route} - {FROZEN}):
             rows = [row for row, route in enumerate(routes) if name in route]
             with self.experts[name].attached():

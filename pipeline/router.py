@@ -110,14 +110,17 @@ class Router:
         for kind, weight in zip(self.prototypes, weights.tolist(), strict=True):
             target = self.experts.get(kind, FROZEN)
             total[target] = total.get(target, 0.0) + weight
-        kept = {name: weight for name, weight in total.items() if weight >= LEAST_WEIGHT}
+        # Among many kinds even the best weight may be a small one.
+        least = min(LEAST_WEIGHT, max(total.values()))
+        kept = {name: weight for name, weight in total.items() if weight >= least}
         whole = sum(kept.values())
         return {name: weight / whole for name, weight in sorted(kept.items())}
 
 
 def prototypes_of(queries: Vectors, seed: int) -> Vectors:
     """Up to PROTOTYPES unit centroids of query vectors."""
-    count = max(1, min(PROTOTYPES, len(queries) // QUERIES_PER_PROTOTYPE))
+    different = len(np.unique(queries, axis=0))
+    count = max(1, min(PROTOTYPES, len(queries) // QUERIES_PER_PROTOTYPE, different))
     centres = KMeans(count, n_init=3, random_state=seed).fit(queries).cluster_centers_
     unit: Vectors = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float32)
     return unit
