@@ -37,8 +37,8 @@ class Intake:
     quarantined: tuple[Quarantined, ...]
 
     @property
-    def changes_nothing(self) -> bool:
-        return not (self.documents or self.deleted or self.pairs or self.quarantined)
+    def changes_something(self) -> bool:
+        return bool(self.documents or self.deleted or self.pairs)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,13 +69,16 @@ Known = tuple[Vectors, Layers]
 
 
 def claim(store: Store, paths: Sequence[Path], *, again: bool = False) -> list[Batch]:
-    """Read the batches that no version has taken yet; with `again`, withdrawn ones too."""
+    """Read the batches that no version has taken yet; with `again`, withdrawn ones too.
+
+    A snapshot is compared with the index even so: a folder may go back to what it was.
+    """
     ledger = taken(store.history())
     pending: dict[str, Batch] = {}
     for path in paths:
         batch = read_batch(path)
         entry = ledger.get(batch.digest)
-        if entry is None or (again and entry.withdrawn):
+        if entry is None or (again if entry.withdrawn else batch.snapshot):
             pending.setdefault(batch.digest, batch)
     return list(pending.values())
 

@@ -29,6 +29,7 @@ from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
+from state.ledger import taken
 from state.store import Store
 
 QUARANTINE_SHOWN = 1000
@@ -70,7 +71,8 @@ def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
     """One night: take in `batch` and publish what becomes of it."""
     clock = Clock()
     intake = ingest(batch, live.library)
-    if intake.changes_nothing:
+    told = batch.digest in taken(live.store.history())
+    if not intake.changes_something and (told or not intake.quarantined):
         return Night(batch.name, None, (), intake.counts, 0, clock.seconds)
     with clock("encode"):
         encoding = read(live, intake, progress)

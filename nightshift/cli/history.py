@@ -43,11 +43,13 @@ def history(
     out.print(table)
     for name in ("documents", "experts"):
         out.print(f"\n[bold]{name}[/bold] by version")
-        for line in chart([row[name] for row in rows], height=4):
+        for line in chart([row[name] for row in rows[-CHARTED:]], height=4):
             out.print(line, markup=False)
 
 
 NUMBERS = ("documents", "experts", "weights")
+CHARTED = 60
+"""Versions in a chart: the last ones."""
 
 
 def show(

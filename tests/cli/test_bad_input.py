@@ -111,11 +111,17 @@ def test_a_folder_of_texts_is_a_snapshot(run: Run, store: Path, tmp_path: Path) 
     (folder / "batch.json").write_text('{"source": "notes"}')
     (folder / "one.md").write_text("# Tides\n\nseacommonaa seacommonab")
     (folder / "two.txt").write_text("seacommonac seacommonad")
+    (folder / "three.md").write_bytes(b"\xff\xfe\xff")
     assert run("update", folder, "--json").json["batches"][0]["documents"]["added"] == 2
     (folder / "two.txt").unlink()
     again = run("update", folder, "--json").json["batches"][0]["documents"]
     assert again["deleted"] == 1
     assert again["unchanged"] == 1
+    (folder / "two.txt").write_text("seacommonac seacommonad")
+    back = run("update", folder, "--json").json["batches"][0]
+    assert back["documents"]["added"] == 1, "the folder is what it was at first, the index is not"
+    assert back["encoded"] == 0
+    assert run("update", folder).code == 3
 
 
 def test_a_batch_with_an_unreadable_source_is_refused_whole(
