@@ -87,13 +87,19 @@ class _Searcher:
         wanted = min(k, documents)
         if not wanted or not len(queries):
             return [[] for _ in queries]
-        depth = min(self.passages, wanted + (self.passages > documents) * (wanted + 8))
+        several = self.passages > documents
+        depth = min(self.passages, wanted + 1 + several * (wanted + 8))
         while True:
             scores, rows = self.faiss.search(
                 np.ascontiguousarray(queries, np.float32), depth, params=self._parameters()
             )
             found = [self._documents(*line, wanted) for line in zip(rows, scores, strict=True)]
-            if depth >= self.passages or all(len(hits) == wanted for hits in found):
+            # Where the last one seen is as good as the last one wanted, more may be as good.
+            enough = (
+                len(hits) == wanted and worst < hits[-1][2]
+                for hits, worst in zip(found, scores[:, -1].tolist(), strict=True)
+            )
+            if depth >= self.passages or all(enough):
                 return found
             depth = min(self.passages, 2 * depth)
 
@@ -101,7 +107,8 @@ class _Searcher:
         self, rows: npt.NDArray[np.int64], scores: Vectors, wanted: int
     ) -> list[tuple[int, int, float]]:
         best: dict[int, tuple[int, int, float]] = {}
-        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+        order = np.lexsort((rows, -scores))
+        for row, score in zip(rows[order].tolist(), scores[order].tolist(), strict=True):
             if row >= 0 and len(best) < wanted:
                 document = int(self.owner[row])
                 passage = row - int(self.shelf.first[document])

@@ -47,7 +47,8 @@ class Segment:
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
         """`first[i]` to `first[i + 1]` are the vector rows of document i."""
-        return np.concatenate([[0], np.cumsum([len(starts) for starts in self._starts])])
+        lengths = [len(starts) for starts in self._starts]
+        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     @cached_property
     def vectors(self) -> Vectors:

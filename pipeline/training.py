@@ -67,6 +67,7 @@ def train(
 ) -> Training:
     """Train `expert` in place on `lessons`; everything else stays untouched."""
     started = time.monotonic()
+    deadline = started + 60 * minutes
     generator = torch.Generator().manual_seed(seed)
     course = _Course(encoder, lessons, seed)
     parameters = expert.trainable()
@@ -88,13 +89,15 @@ def train(
                 rate.step()
                 step += 1
                 progress(f"training {expert.name}", step, total)
+                if time.monotonic() > deadline:
+                    break
             now = course.reciprocal_ranks()
             ranks.append(float(now.mean()) if len(now) else 0.0)
             worse = _surely_worse(now, best)
             if not worse:
                 kept = expert.state()
                 best = now if epoch == 0 or now.sum() > best.sum() else best
-            if worse or time.monotonic() - started > 60 * minutes:
+            if worse or time.monotonic() > deadline:
                 break
     progress(f"training {expert.name}", total, total)
     expert.restore(kept)

@@ -1,0 +1,315 @@
+"""A trial judges a candidate only by documents that never taught it."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import WORDS
+
+from pipeline import training, trial
+from pipeline.documents import SPAN, TERMS, Document, Key, Pair, Passage
+from pipeline.encoder import Encoder
+from pipeline.experts.lora import LoraExpert
+from pipeline.library import Library
+from pipeline.pairs import judges
+from pipeline.questions import Questions
+from pipeline.retriever import Retriever
+from pipeline.router import FROZEN, Router, prototypes_of
+from pipeline.segment import Segment, write_segment
+from pipeline.trial import Candidate, Trial, lessons, quality
+
+KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}
+DOCUMENTS = 150
+
+
+def topics(kind: str, number: int) -> list[str]:
+    return random.Random(f"{kind} {number}").sample(KINDS[kind][0], 3)
+
+
+def question(kind: str, number: int, wording: int = 0) -> str:
+    """The topics of a document, drowned in filler of the kind's own."""
+    choose = random.Random(f"{kind} {number} {wording}")
+    return " ".join([*choose.choices(KINDS[kind][1], k=8), *topics(kind, number)])
+
+
+@pytest.fixture(scope="module")
+def library(shared_encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Documents of two kinds; of the law, every fifth has two passages."""
+    folder = tmp_path_factory.mktemp("segment")
+    documents = [
+        Document(kind, str(number), "", " ".join(topics(kind, number) * 2))
+        for kind in KINDS
+        for number in range(DOCUMENTS)
+    ]
+    cuts = [
+        [Passage(0, 9), Passage(9, len(d.text))]
+        if d.source == "law" and int(d.id) % 5 == 0
+        else [Passage(0, len(d.text))]
+        for d in documents
+    ]
+    texts = [d.text[c.start : c.end] for d, some in zip(documents, cuts, strict=True) for c in some]
+    encoded = shared_encoder.encode_documents(texts)
+    features = np.zeros((len(documents), 1, 32), np.float16)
+    write_segment(folder, documents, cuts, encoded.vectors, features)
+    return Library({"s": Segment(folder)}, {})
+
+
+def asked(encoder: Encoder, pairs: list[Pair]) -> Questions:
+    return Questions(tuple(pairs), encoder.encode_queries([pair.query for pair in pairs]))
+
+
+def about(encoder: Encoder, kind: str, wordings: int = 1) -> Questions:
+    pairs = [
+        Pair(question(kind, number, wording), (kind, str(number)))
+        for number in range(DOCUMENTS)
+        for wording in range(wordings)
+    ]
+    return asked(encoder, pairs)
+
+
+@pytest.fixture
+def ground(
+    tiny_encoder: Encoder, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Trial]:
+    """The sea is known and has no expert; whatever the test attaches is taken out again."""
+    monkeypatch.setattr(training, "EPOCHS", 6)
+    sea = about(tiny_encoder, "sea")
+    router = Router().with_kind("k1", prototypes_of(sea.typical.vectors, 0), None)
+    live = Retriever(tiny_encoder, {}, router, library.index())
+    yield Trial(live, library, {"k1": sea}, minutes=5, seed=0)
+    while tiny_encoder.adapted is not None:
+        LoraExpert(tiny_encoder, next(iter(tiny_encoder.adapted.peft_config))).detach()
+
+
+@dataclass
+class Record:
+    """What taught and what judged, in order."""
+
+    taught: list[set[Key]] = field(default_factory=list)
+    events: list[tuple[set[Key], set[Key]]] = field(default_factory=list)
+    """Documents that had taught the latest expert, documents that it was then judged by."""
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch, library: Library) -> Record:
+    kept = Record()
+
+    def spy_lessons(questions: Questions, library: Library) -> Any:
+        kept.taught.append({pair.key for pair in questions.pairs})
+        return lessons(questions, library)
+
+    def spy_quality(retriever: Retriever, questions: Questions, library: Library) -> Any:
+        if kept.taught:
+            kept.events.append((kept.taught[-1], {pair.key for pair in questions.pairs}))
+        return quality(retriever, questions, library)
+
+    monkeypatch.setattr(trial, "lessons", spy_lessons)
+    monkeypatch.setattr(trial, "quality", spy_quality)
+    return kept
+
+
+def test_nobody_is_judged_by_a_document_that_taught(ground: Trial, record: Record) -> None:
+    questions = about(ground.live.encoder, "law")
+    ground.new("k2", questions, "e1")
+    assert len(record.taught) == trial.FOLDS + 1
+    assert len(record.events) >= 2 * (trial.FOLDS + 1)
+    for taught, judged in record.events:
+        assert taught
+        assert judged
+        assert not taught & judged
+    keys = {pair.key for pair in questions.pairs}
+    assert not any(judges(key) for taught in record.taught for key in taught)
+    assert record.taught[-1] == {key for key in keys if not judges(key)}
+    assert set.union(*(judged for _, judged in record.events)) >= keys
+
+
+def test_a_query_about_documents_of_several_folds_neither_teaches_nor_judges_across(
+    ground: Trial, record: Record
+) -> None:
+    pairs = list(about(ground.live.encoder, "law").pairs)
+    both = [Pair(pair.query, ("law", str(int(pair.key[1]) // 2))) for pair in pairs[::3]]
+    ground.new("k2", asked(ground.live.encoder, [*pairs, *both]), "e1")
+    assert all(not taught & judged for taught, judged in record.events)
+
+
+def test_folds_are_dealt_by_document_and_about_equal() -> None:
+    folds = [trial._fold(("law", str(number))) for number in range(3000)]
+    assert np.bincount(folds).tolist() == pytest.approx([1000] * trial.FOLDS, abs=80)
+    tenth = [trial._fold(key) for key in (("x", str(n)) for n in range(9000)) if judges(key)]
+    assert np.bincount(tenth).tolist() == pytest.approx([300] * trial.FOLDS, abs=60)
+
+
+def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
+    ground: Trial,
+) -> None:
+    questions = about(ground.live.encoder, "law", wordings=2)
+    candidate = ground.new("k2", questions, "e1")
+    assert candidate.verdict.accepted, candidate.verdict.reason
+    assert candidate.verdict.queries == len(candidate.own) == len(questions.answers)
+    assert candidate.verdict.gain == pytest.approx(candidate.own.mean())
+    assert not candidate.verdict.synthetic
+    assert set(candidate.verdict.losses) == {"k1"}
+    routes = candidate.router.route(questions.vectors)
+    assert sum(route.get("e1", 0) > 0.5 for route in routes) > 0.9 * len(routes)
+    home = candidate.router.route(ground.others["k1"].vectors)
+    assert sum(route.get(FROZEN, 0) > 0.5 for route in home) > 0.9 * len(home)
+    assert candidate.training is not None
+    assert candidate.training.queries > 0.8 * len(questions.teaching.answers)
+    assert len(ground.taught) == trial.FOLDS + 1
+
+
+def test_only_the_candidate_stays_in_the_encoder(ground: Trial) -> None:
+    encoder = ground.live.encoder
+    frozen = encoder.encode_queries(WORDS)
+    ground.new("k2", about(encoder, "law"), "e1")
+    assert set(encoder.adapted.peft_config) == {"e1"}
+    assert np.array_equal(encoder.encode_queries(WORDS), frozen)
+
+
+def test_with_plenty_of_judging_queries_one_expert_is_taught(
+    ground: Trial, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "PLENTY", 10)
+    questions = about(ground.live.encoder, "law", wordings=3)
+    candidate = ground.new("k2", questions, "e1")
+    assert len(record.taught) == 1
+    assert candidate.verdict.queries == len(questions.judging.answers)
+    assert all(not taught & judged for taught, judged in record.events)
+
+
+def test_made_queries_teach_by_spans_and_judge_by_key_terms(ground: Trial, record: Record) -> None:
+    encoder = ground.live.encoder
+    keys = [("law", str(number)) for number in range(DOCUMENTS)]
+    spans = [Pair(question(k, int(n)), (k, n), SPAN) for k, n in keys if not judges((k, n))]
+    terms = [Pair(" ".join(topics(k, int(n))), (k, n), TERMS) for k, n in keys]
+    questions = asked(encoder, [*spans, *terms])
+    candidate = ground.new("k2", questions, "e1")
+    assert candidate.verdict.synthetic
+    assert candidate.verdict.queries == len({pair.query for pair in terms})
+    assert record.taught[-1] == {pair.key for pair in spans}
+    assert all(not taught & judged for taught, judged in record.events)
+
+
+def perturbed(encoder: Encoder, name: str) -> LoraExpert:
+    expert = LoraExpert.new(encoder, name, seed=2)
+    generator = torch.Generator().manual_seed(2)
+    weights = expert.state().items()
+    expert.restore({n: torch.randn(w.shape, generator=generator) / 6 for n, w in weights})
+    return expert
+
+
+def test_a_revision_starts_from_its_parent_which_stays_as_it_is(
+    ground: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "LEARNING_RATE", 0.0)
+    parent = perturbed(ground.live.encoder, "e1")
+    before = parent.state()
+    revision = ground.new("k2", about(ground.live.encoder, "law"), "e1-2", parent).expert
+    assert all(torch.equal(weight, before[name]) for name, weight in parent.state().items())
+    assert all(torch.equal(weight, before[name]) for name, weight in revision.state().items())
+    assert set(ground.live.encoder.adapted.peft_config) == {"e1", "e1-2"}
+
+
+def test_an_existing_expert_is_judged_by_the_same_queries_as_a_new_one(
+    ground: Trial, record: Record
+) -> None:
+    encoder = ground.live.encoder
+    there = perturbed(encoder, "e1")
+    live = Retriever(encoder, {"e1": there}, ground.live.router, ground.live.index)
+    ground = replace(ground, live=live)
+    questions = about(encoder, "law")
+    existing = ground.existing("k2", questions, there)
+    new = ground.new("k2", questions, "e2")
+    assert len(existing.own) == len(new.own) == len(questions.answers)
+    assert existing.training is None
+    assert existing.router.experts == {"k2": "e1"}
+    routes = existing.router.route(questions.vectors)
+    assert sum(route.get("e1", 0) > 0.5 for route in routes) > 0.9 * len(routes)
+
+
+def test_a_kind_that_nobody_can_be_taught_is_refused(ground: Trial) -> None:
+    """Documents too short to make a query from, or queries about the judging tenth alone."""
+    encoder = ground.live.encoder
+    judging = asked(encoder, [pair for pair in about(encoder, "law").pairs if judges(pair.key)])
+    for questions in (Questions.none(encoder.dimension), judging):
+        candidate = ground.new("k2", questions, "e1")
+        assert not candidate.verdict.accepted
+        assert "too few" in candidate.verdict.reason
+        candidate.expert.detach()
+
+
+def candidate_of(ground: Trial, own: list[float]) -> Candidate:
+    verdict = trial.judge(np.array(own), {}, synthetic=False)
+    expert = LoraExpert(ground.live.encoder, "e0")
+    return Candidate(expert, Router(), np.array(own), verdict, None)
+
+
+def test_the_costlier_candidate_must_surely_gain_more(ground: Trial) -> None:
+    base = [0.0, 0.2] * 20
+    simple = candidate_of(ground, base)
+    assert ground.beats(candidate_of(ground, [value + 0.05 for value in base]), simple)
+    assert not ground.beats(simple, simple)
+    uncertain = [value + (0.5 if n % 2 else -0.45) for n, value in enumerate(base)]
+    assert not ground.beats(candidate_of(ground, uncertain), simple)
+    assert ground.beats(candidate_of(ground, [0.9] * 30), simple)
+    assert not ground.beats(candidate_of(ground, [0.1] * 30), simple)
+
+
+def test_quality_is_the_gain_of_the_right_document_by_its_rank(ground: Trial) -> None:
+    encoder, library = ground.live.encoder, ground.library
+    right = [Pair(library.document(number).text, library.document(number).key) for number in (3, 7)]
+    wrong = [Pair(library.document(11).text, library.document(12).key)]
+    questions = asked(encoder, [*right, *wrong])
+    scores = quality(ground.live, questions, library)
+    found = [hit.number for hit in ground.live.ask_frozen([wrong[0].query], 10).found[0]]
+    rank = found.index(12) if 12 in found else None
+    expected = 0.0 if rank is None else 1 / math.log2(rank + 2)
+    assert scores.tolist() == pytest.approx([1.0, 1.0, expected])
+    assert quality(ground.live, Questions.none(32), library).shape == (0,)
+
+
+def test_a_query_of_several_documents_is_one_query(ground: Trial) -> None:
+    library = ground.library
+    text = library.document(3).text
+    keys = [library.document(number).key for number in (3, 4)]
+    questions = asked(ground.live.encoder, [Pair(text, key) for key in keys])
+    (score,) = quality(ground.live, questions, library)
+    found = [hit.number for hit in ground.live.ask_frozen([text], 10).found[0]]
+    gains = [1 / math.log2(found.index(number) + 2) for number in (3, 4) if number in found]
+    assert score == pytest.approx(sum(gains) / (1 + 1 / math.log2(3)))
+
+
+def test_lessons_know_all_passages_of_the_documents_asked_about_and_no_others(
+    tiny_encoder: Encoder, library: Library
+) -> None:
+    keys: list[Key] = [("law", "5"), ("law", "6"), ("sea", "1")]
+    pairs = [Pair("a", keys[1]), Pair("b", keys[0]), Pair("a", keys[2]), Pair("c", keys[1])]
+    made = lessons(asked(tiny_encoder, pairs), library)
+    assert list(made.queries) == ["a", "b", "c"]
+    vectors = [library.vectors(library.number_of[key]) for key in keys]
+    assert [len(rows) for rows in vectors] == [2, 1, 1]
+    assert np.array_equal(made.candidates, np.concatenate(vectors))
+    assert [rows.tolist() for rows in made.answers] == [[2, 3], [0, 1], [2]]
+    assert made.groups[0] == made.groups[2] != made.groups[1]
+
+
+def test_the_seed_alone_decides_a_trial(ground: Trial, tmp_path: Path) -> None:
+    questions = about(ground.live.encoder, "law")
+    owns, files = [], []
+    for name in ("once", "twice"):
+        candidate = ground.new("k2", questions, "e1")
+        (tmp_path / name).mkdir()
+        candidate.expert.save(tmp_path / name)
+        candidate.expert.detach()
+        owns.append(candidate.own.tolist())
+        files.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert owns[0] == owns[1]
+    assert files[0] == files[1]
