@@ -7,7 +7,7 @@ documents is odd when looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -22,8 +22,9 @@ SMALLEST_CLUSTER = 30
 DIRECTIONS = 32
 A_HANDFUL = 10
 """Fewer documents have no statistics to measure others by."""
-LEVEL, ALIKE = 0.95, 0.45
-"""Two clusters are one kind unless this share of each lies beyond the other's 95 % level."""
+LEVEL, ALIKE, ALIKE_IF_SMALL = 0.95, 0.7, 0.9
+"""Two clusters are one kind unless this share of each lies beyond the other's 95 % level. A cluster
+below SMALLEST_CLUSTER is more likely a splinter than a kind, so more is asked of it."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -52,13 +53,18 @@ def join(clusters: Sequence[Rows], features: Layers, groups: npt.NDArray[np.uint
                 ways = [(a, b), (b, a)]
                 able = [way for way in ways if len(joined[way[0]]) >= A_HANDFUL]
                 strange[a, b] = min(_beyond(known[x], features[joined[y]]) for x, y in able or ways)
-        (a, b), least = min(strange.items(), key=lambda item: item[1])
-        if least >= ALIKE:
+        a, b = min(strange, key=lambda pair: strange[pair] / _limit(joined, *pair))
+        if strange[a, b] >= _limit(joined, a, b):
             break
         joined[a] = np.sort(np.concatenate([joined[a], joined.pop(b)]))
         known[a] = KindStatistics.of(features[joined[a]], groups[joined[a]])
         strange = {pair: share for pair, share in strange.items() if not {a, b} & set(pair)}
     return sorted(joined.values(), key=len, reverse=True)
+
+
+def _limit(joined: Mapping[int, Rows], a: int, b: int) -> float:
+    small = min(len(joined[a]), len(joined[b])) < SMALLEST_CLUSTER
+    return ALIKE_IF_SMALL if small else ALIKE
 
 
 def _beyond(known: KindStatistics, features: Layers) -> float:

@@ -49,16 +49,22 @@ class Retriever:
         return Answers([{FROZEN: 1.0} for _ in queries], self.index.search(vectors, k))
 
     def compose(self, queries: Sequence[str], frozen: Vectors, routes: Sequence[Route]) -> Vectors:
-        """The query vectors that the routes ask for; each expert runs once, on its own queries."""
-        shares = np.array([route.get(FROZEN, 0.0) for route in routes], np.float32)
-        composed = shares[:, None] * frozen
+        """The query vectors that the routes ask for; each expert runs once, on its own queries.
+
+        What goes to the frozen encoder alone stays as it is, to the last bit.
+        """
+        composed = frozen.copy()
+        mixed = [row for row, route in enumerate(routes) if set(route) != {FROZEN}]
+        for row in mixed:
+            composed[row] *= routes[row].get(FROZEN, 0.0)
         for name in sorted({name for route in routes for name in route} - {FROZEN}):
-            rows = [row for row, route in enumerate(routes) if name in route]
+            rows = [row for row in mixed if name in routes[row]]
             with self.experts[name].attached():
                 learned = self.encoder.encode_queries([queries[row] for row in rows])
             weights = np.array([[routes[row][name]] for row in rows], np.float32)
             composed[rows] += weights * _unit(frozen[rows] + learned)
-        return _unit(composed)
+        composed[mixed] = _unit(composed[mixed])
+        return composed
 
 
 def _unit(vectors: Vectors) -> Vectors:

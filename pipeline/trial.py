@@ -68,6 +68,9 @@ class Trial:
     ) -> Candidate:
         """Serve the kind by an expert taught for it, from scratch or from its parent's weights."""
         judging, teaching = questions.judging, questions.teaching
+        if not len(teaching):
+            expert = self._fresh(name, parent)
+            return self._candidate(kind, expert, self.live.router, np.empty(0), judging, None)
         folds = 0 if len(judging.answers) >= PLENTY else FOLDS
         minutes = self.minutes / (1 + folds)
         parts = [

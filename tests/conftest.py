@@ -1,4 +1,4 @@
-"""What tests share: a tiny random encoder as a plain folder, and as sentence-transformers save it."""
+"""What tests share: a tiny random encoder, also as sentence-transformers would save it."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
+    demo,
     evaluate,
     experts,
     history,
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("update")(update.update)
 app.command("search")(search.search)

@@ -8,7 +8,7 @@ import typer
 
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
-from nightshift.cli.output import out
+from nightshift.cli.told import tell_rollback
 
 
 def rollback(
@@ -34,9 +34,4 @@ def rollback(
     if as_json:
         output.print_json(done.as_json())
         return
-    before, after = done.experts
-    what = "modules and documents" if done.documents else "modules"
-    head = f"version {done.version}" if done.version else "dry run"
-    out.print(f"[bold]{head}[/bold]: {what} of version {done.to}")
-    out.print(f"  experts    {', '.join(before) or 'none'} -> {', '.join(after) or 'none'}")
-    out.print(f"  documents  {done.live_documents[0]:,} -> {done.live_documents[1]:,}")
+    tell_rollback(done)

@@ -10,6 +10,7 @@ from nightshift.cli.output import out, plain
 if TYPE_CHECKING:
     from flows.night import Night
     from flows.outcome import Outcome
+    from flows.rollback import Rollback
 
 COLOURS = {
     "spawn": "green",
@@ -49,3 +50,13 @@ def tell_outcome(outcome: Outcome) -> None:
             f"(90 % interval {100 * low:+.1f} to {100 * high:+.1f}) on "
             f"{outcome.gate['queries']} {sort} queries[/dim]"
         )
+
+
+def tell_rollback(done: Rollback) -> None:
+    """Whose modules are live now, and what that changes."""
+    before, after = done.experts
+    what = "modules and documents" if done.documents else "modules"
+    head = f"version {done.version}" if done.version else "dry run"
+    out.print(f"[bold]{head}[/bold]: {what} of version {done.to}")
+    out.print(f"  experts    {', '.join(before) or 'none'} -> {', '.join(after) or 'none'}")
+    out.print(f"  documents  {done.live_documents[0]:,} -> {done.live_documents[1]:,}")

@@ -16,8 +16,9 @@ import pytest
 from nightshift.cli import main
 from nightshift.cli.main import app
 from nightshift.demo.delivery import write_batch
+from nightshift.demo.docstrings import docstrings
 from nightshift.demo.modules import standard_library
-from nightshift.demo.texts import documentation
+from nightshift.demo.texts import asked
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,7 +40,7 @@ def commands() -> Iterator[str]:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the batches that the README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
-    texts = list(islice(documentation(standard_library()), 220))
+    texts = list(islice(asked(map(docstrings, standard_library())), 220))
     write_batch(folder / "corpus", "default", texts[:150])
     write_batch(folder / "monday", "default", texts[150:200])
     write_batch(folder / "inbox" / "tuesday", "default", texts[200:220])

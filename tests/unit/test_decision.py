@@ -75,6 +75,14 @@ def test_known_kinds_are_told_apart_when_nothing_is_new() -> None:
     assert as_dict(findings) == {"law": list(range(80)), "sea": list(range(80, 170))}
 
 
+def test_where_the_promise_forbids_to_call_it_new_odd_text_goes_to_the_nearest_kind() -> None:
+    night = np.concatenate([texts(100, 10), texts(100, 11, shift=-2.0)])
+    kinds = known(sea=0, law=3)
+    findings = look(night, alone(night), NOTHING, alone(NOTHING), kinds, 0.0, 0)
+    assert not findings.test.new
+    assert as_dict(findings) == {"sea": list(range(200))}
+
+
 def test_a_stray_document_goes_to_the_kind_it_is_at_home_in() -> None:
     parts = [texts(58, 10), texts(1, 3, shift=3.0)]
     findings = looked(known(sea=0, law=3), *parts, waiting=NOTHING)

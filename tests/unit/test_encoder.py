@@ -93,6 +93,7 @@ def test_vectors_do_not_depend_on_the_company_or_the_order(tiny_encoder: Encoder
     together = tiny_encoder.encode_documents(TEXTS)
     backwards = tiny_encoder.encode_documents(TEXTS[::-1])
     assert np.allclose(together.vectors, backwards.vectors[::-1], atol=1e-5)
+    assert np.array_equal(tiny_encoder.encode_queries(TEXTS), together.vectors)
     for row, text in enumerate(TEXTS):
         alone = tiny_encoder.encode_documents([text])
         assert np.allclose(alone.vectors[0], together.vectors[row], atol=1e-5)

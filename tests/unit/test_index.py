@@ -218,7 +218,9 @@ def test_a_cache_of_fewer_vectors_is_not_used(
     large: Shelf, questions: Vectors, tmp_path: Path
 ) -> None:
     half = (len(large.live) - 500, len(large.vectors) - 1000)
-    fewer = Shelf("large", large.vectors[: half[1]], large.first[: half[0] + 1], large.live[: half[0]])
+    fewer = Shelf(
+        "large", large.vectors[: half[1]], large.first[: half[0] + 1], large.live[: half[0]]
+    )
     Index([fewer], "IVF64,Flat", tmp_path)
     found = Index([large], "IVF64,Flat", tmp_path).search(questions, 10)
     assert found == Index([large], "IVF64,Flat").search(questions, 10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -40,7 +42,7 @@ def apart(a: Moments, b: Moments) -> float:
 def test_parts_merge_to_the_moments_of_the_whole(whole: Points, data: st.DataObject) -> None:
     places = st.lists(st.integers(0, len(whole)), max_size=4)
     ends = [0, *sorted(data.draw(places)), len(whole)]
-    parts = [Moments.of(whole[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [Moments.of(whole[a:b]) for a, b in pairwise(ends)]
     merged = parts[0]
     for part in parts[1:]:
         merged = merged.merge(part)

@@ -115,7 +115,7 @@ def test_the_floor_lets_all_but_the_oddest_hundredth_through() -> None:
 
 
 def test_where_all_cosines_lie_close_together_the_softmax_is_sharper() -> None:
-    spread, narrow = at(*range(0, 180, 10)), at(*range(0, 18))
+    spread, narrow = at(*range(0, 180, 10)), at(*range(18))
     wide = Router({"a": spread[:9], "b": spread[9:]}, {"a": "e1"}).calibrated(spread)
     close = Router({"a": narrow[:9], "b": narrow[9:]}, {"a": "e1"}).calibrated(narrow)
     assert 0 < close.sharpness < wide.sharpness / 5

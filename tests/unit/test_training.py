@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -82,7 +83,9 @@ def test_queries_find_their_documents_better_also_those_that_no_one_taught(
 
     def ranks() -> list[float]:
         return [
-            mean_reciprocal_rank(composed(expert, [question(n) for n in numbers]), documents, numbers)
+            mean_reciprocal_rank(
+                composed(expert, [question(n) for n in numbers]), documents, numbers
+            )
             for numbers in (seen, unseen)
         ]
 
@@ -133,7 +136,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
 def test_training_ends_when_its_time_is_up(expert: LoraExpert, lessons: Lessons) -> None:
     report = taught(expert, lessons, minutes=0)
     assert report.stopped_early
-    assert report.steps < EPOCHS * 2
+    assert report.steps == 1
     assert len(report.ranks) == 1
 
 
@@ -142,7 +145,8 @@ def test_an_epoch_that_is_surely_worse_is_undone(
 ) -> None:
     monkeypatch.setattr(training, "LEARNING_RATE", 3.0)
     own_words = replace(
-        lessons, queries=[query.split(" ", 8)[8] for query in lessons.queries for _ in range(3)],
+        lessons,
+        queries=[query.split(" ", 8)[8] for query in lessons.queries for _ in range(3)],
         answers=[rows for rows in lessons.answers for _ in range(3)],
         groups=np.repeat(lessons.groups, 3),
     )
@@ -243,8 +247,8 @@ def test_a_single_lesson_can_be_taught(expert: LoraExpert, documents: Vectors) -
 def test_the_learning_rate_warms_up_and_decays_to_nothing() -> None:
     rates = [training._schedule(step, 100) for step in range(101)]
     assert rates[9] == max(rates) == 1.0
-    assert all(a < b for a, b in zip(rates[:9], rates[1:10], strict=True))
-    assert all(a > b for a, b in zip(rates[10:100], rates[11:], strict=True))
+    assert all(a < b for a, b in itertools.pairwise(rates[:10]))
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
     assert rates[0] > 0
     assert rates[100] == 0
 

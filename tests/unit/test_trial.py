@@ -27,7 +27,7 @@ from pipeline.segment import Segment, write_segment
 from pipeline.trial import Candidate, Trial, lessons, quality
 
 KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}
-DOCUMENTS = 150
+DOCUMENTS = 120
 
 
 def topics(kind: str, number: int) -> list[str]:
@@ -80,7 +80,7 @@ def ground(
     tiny_encoder: Encoder, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Trial]:
     """The sea is known and has no expert; whatever the test attaches is taken out again."""
-    monkeypatch.setattr(training, "EPOCHS", 6)
+    monkeypatch.setattr(training, "EPOCHS", 1)
     sea = about(tiny_encoder, "sea")
     router = Router().with_kind("k1", prototypes_of(sea.typical.vectors, 0), None)
     live = Retriever(tiny_encoder, {}, router, library.index())
@@ -148,8 +148,9 @@ def test_folds_are_dealt_by_document_and_about_equal() -> None:
 
 
 def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
-    ground: Trial,
+    ground: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(training, "EPOCHS", 6)
     questions = about(ground.live.encoder, "law", wordings=2)
     candidate = ground.new("k2", questions, "e1")
     assert candidate.verdict.accepted, candidate.verdict.reason
