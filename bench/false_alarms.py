@@ -10,7 +10,6 @@ An alarm is a night that is called new. The promise is `false_alarms_per_year` i
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
+from bench.told import tell
 from flows.live import Live, open_live
 from pipeline.detector import NIGHTS_PER_YEAR, NightTest, judge_night
 from pipeline.kinds import KindStatistics, Layers, groups_of
@@ -126,10 +126,7 @@ def main() -> None:
         "seed": asked.seed,
         "tallies": [asdict(entry) for entry in tallies],
     }
-    text = json.dumps(page, indent=2) + "\n"
-    if asked.out:
-        asked.out.write_text(text)
-    print(text, end="")
+    tell(page, asked.out)
 
 
 if __name__ == "__main__":

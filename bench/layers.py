@@ -10,7 +10,6 @@ of every other domain the AUROC against the known documents and the share beyond
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from bench.told import tell
 from flows.bootstrap import layers_that_tell
 from flows.intake import Encoding, encode
 from pipeline.batch import read_batch
@@ -81,10 +81,7 @@ def main() -> None:
     for name in asked.others:
         documents = sample(read_batch(asked.data / name, name).documents, asked.sample)
         page["others"][name] = by_layer(known, read(encoder, documents))
-    text = json.dumps(page, indent=2) + "\n"
-    if asked.out:
-        asked.out.write_text(text)
-    print(text, end="")
+    tell(page, asked.out)
 
 
 if __name__ == "__main__":

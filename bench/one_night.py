@@ -10,12 +10,12 @@ frozen encoder on the same index, with a paired bootstrap interval of the differ
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from bench.told import tell
 from flows.bootstrap import bootstrap
 from flows.evaluate import gain
 from flows.live import open_live
@@ -54,10 +54,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = one_night(asked.data, asked.first, asked.night, Path(folder, "store"))
-    text = json.dumps(page, indent=2) + "\n"
-    if asked.out:
-        asked.out.write_text(text)
-    print(text, end="")
+    tell(page, asked.out)
 
 
 if __name__ == "__main__":

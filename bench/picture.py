@@ -1,6 +1,6 @@
 """A terminal's output as a picture for the README.
 
-    script -qec "nightshift demo --fresh" /dev/null | python -m bench.picture docs/demo.svg
+script -qec "nightshift demo --fresh" /dev/null | python -m bench.picture docs/demo.svg
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from importlib.metadata import version as installed
 from typing import Any
 
 from flows.modules import Modules
-from flows.settings import Settings
 from pipeline.encoder import Encoder
 from state.manifest import Manifest
 from state.store import Store
@@ -68,7 +67,3 @@ def encoder_facts(encoder: Encoder, source: str | None) -> dict[str, Any]:
         "parameters": encoder.parameter_count,
         "dimension": encoder.dimension,
     }
-
-
-def settings_facts(settings: Settings) -> dict[str, Any]:
-    return settings.as_json()

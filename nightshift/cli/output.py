@@ -59,11 +59,13 @@ def progress() -> Iterator[Report]:
             transient=True,
         ) as bars:
             tasks: dict[str, Any] = {}
+            between = bars.add_task("at work", total=None)
 
             def report(what: str, done: int, total: int) -> None:
                 if what not in tasks:
                     tasks[what] = bars.add_task(what, total=total)
                 bars.update(tasks[what], completed=done, total=total, visible=done < total)
+                bars.update(between, visible=done >= total)
 
             yield report
     else:

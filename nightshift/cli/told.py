@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
+from rich.table import Table
+
 from nightshift.cli.output import out, plain
 
 if TYPE_CHECKING:
@@ -35,21 +38,27 @@ def tell_nights(nights: Sequence[Night]) -> None:
 
 
 def tell_outcome(outcome: Outcome) -> None:
-    """One decision: the word, the kind, the reason."""
+    """One decision: the word, the kind, the reason, what the gate measured."""
     colour = COLOURS.get(outcome.outcome, "white")
+    kind = f" of {plain(outcome.kind)}" if outcome.kind != "-" else ""
     served = f" by {outcome.expert}" if outcome.expert else ""
-    out.print(
-        f"  [{colour}]{outcome.outcome:<10}[/{colour}] "
-        f"{outcome.documents} documents of {plain(outcome.kind)}{served}: {plain(outcome.reason)}"
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=10)
+    table.add_column()
+    table.add_row(
+        f"[{colour}]{outcome.outcome}[/{colour}]",
+        f"{outcome.documents} documents{kind}{served}: {plain(outcome.reason)}",
     )
     if outcome.gate:
         low, high = outcome.gate["interval"]
         sort = "synthetic" if outcome.gate["synthetic"] else "real"
-        out.print(
-            f"             [dim]gate: {100 * outcome.gate['gain']:+.1f} points of nDCG@10 "
+        table.add_row(
+            "",
+            f"[dim]gate: {100 * outcome.gate['gain']:+.1f} points of nDCG@10 "
             f"(90 % interval {100 * low:+.1f} to {100 * high:+.1f}) on "
-            f"{outcome.gate['queries']} {sort} queries[/dim]"
+            f"{outcome.gate['queries']} {sort} queries[/dim]",
         )
+    out.print(Padding(table, (0, 0, 0, 2)))
 
 
 def tell_rollback(done: Rollback) -> None:

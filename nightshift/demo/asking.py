@@ -15,7 +15,7 @@ DEEPEST = 100
 """Where a rank is looked for; a document farther down has none."""
 
 Hits = list[list[tuple[str, float]]]
-"""For each question the documents found, best first, with their scores."""
+"""For each question the ids of the documents found, best first, with their scores."""
 
 
 @dataclass(frozen=True)

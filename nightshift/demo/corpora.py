@@ -19,6 +19,8 @@ from nightshift.demo.texts import Text, asked
 from pipeline.progress import Progress, silent
 
 FIRST, NIGHTLY, FEWER, A_FEW = 1200, 240, 100, 40
+MOST_OF_A_MODULE, MOST_OF_A_HEADER = 30, 8
+"""One large file would make a night of its own sort."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Corpus:
 
 def corpora(progress: Progress = silent) -> Iterator[Corpus]:
     """The first corpus, four nights, and two nights that are left for the user to live."""
-    python = asked(map(docstrings, _told(standard_library(), progress)))
-    arrow = asked(map(declarations, headers("pyarrow")))
-    torch = asked(map(declarations, headers("torch")))
+    python = asked(map(docstrings, _told(standard_library(), progress)), MOST_OF_A_MODULE)
+    arrow = asked(map(declarations, headers("pyarrow")), MOST_OF_A_HEADER)
+    torch = asked(map(declarations, headers("torch")), MOST_OF_A_HEADER)
     legal = iter(licences())
     yield Corpus("first", "python", "docstrings of the standard library", take(python, FIRST))
     garbled = [*take(python, NIGHTLY), *broken()]

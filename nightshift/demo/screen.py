@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -34,16 +35,16 @@ def command(line: str) -> None:
 
 
 def deliveries(corpora: Sequence[Corpus]) -> None:
-    table = Table(box=None, header_style="dim", padding=(0, 2))
-    table.add_column("folder")
-    for column in ("documents", "questions", "for the test"):
+    table = Table(box=None, header_style="dim", padding=(0, 1))
+    table.add_column(" folder")
+    for column in ("documents", "questions", "in the test"):
         table.add_column(column, justify="right")
     table.add_column("what arrives")
     for corpus in corpora:
         asked = [text for text in corpus.texts if text.question]
         test = sum(split_of(text) == "test" for text in asked)
-        figures = [str(number or "-") for number in (len(asked), test)]
-        table.add_row(corpus.folder, f"{len(corpus.texts):,}", *figures, corpus.what)
+        figures = [f"{number:,}" if number else "-" for number in (len(asked), test)]
+        table.add_row(f" {corpus.folder}", f"{len(corpus.texts):,}", *figures, corpus.what)
     out.print(table)
 
 
@@ -51,11 +52,11 @@ def strangeness(detection: dict[str, Any]) -> None:
     """How much of a night lies farther out than most of what is known."""
     share = dict(detection["shares"]).get(str(USUAL))
     if share is not None:
-        usual = 100 * (1 - USUAL)
         verdict = "something is new" if detection["new"] else "nothing new"
         say(
-            f"[dim]the layers: {100 * share:.0f} % of the night lies as far out as only "
-            f"{usual:.0f} % of known text does: {verdict}[/dim]"
+            f"[dim]the layers: {100 * share:.0f} % of it lies farther out than "
+            f"{100 * USUAL:.0f} % of known text, {100 * (1 - USUAL):.0f} % is usual: "
+            f"{verdict}[/dim]"
         )
 
 
@@ -107,13 +108,16 @@ def place(rank: int | None) -> str:
 def next_steps(root: Path, steps: Sequence[tuple[str, str]]) -> None:
     """Commands that work as they stand."""
     heading("What to try next")
-    command(f"cd {root}")
+    command(f"cd {shlex.quote(str(root))}")
     program = Path(sys.argv[0])
     if shutil.which("nightshift") is None and program.name == "nightshift":
-        command(f"alias nightshift={program.absolute()}")
+        command(f"alias nightshift={shlex.quote(str(program.absolute()))}")
+    table = Table.grid(padding=(0, 3, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
     for line, why in steps:
-        command(line)
-        say(f"[dim]{why}[/dim]")
+        table.add_row(f"[bold]$ {plain(line)}[/bold]", why)
+    out.print(table)
 
 
 def _shown(document: str, change: Change) -> str:

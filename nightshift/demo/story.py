@@ -6,6 +6,7 @@ decision and no figure is known beforehand.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,14 +17,13 @@ from flows.bootstrap import bootstrap
 from flows.evaluate import gain
 from flows.live import Live, open_live
 from flows.night import Night, update
-from flows.rollback import Rollback
 from flows.rollback import rollback as take_back
 from flows.settings import Settings
 from nightshift.cli import history, output
 from nightshift.cli.output import plain
 from nightshift.cli.told import tell_nights, tell_rollback
 from nightshift.demo import screen
-from nightshift.demo.asking import Hits, changes, held_out, hits
+from nightshift.demo.asking import DEEPEST, Hits, changes, held_out, hits
 from nightshift.demo.corpora import Corpus, corpora
 from nightshift.demo.delivery import write_batch
 from nightshift.demo.playground import Playground
@@ -32,7 +32,14 @@ from state.store import Store
 
 LIVED = 4
 """Nights that the demo lives through; the later ones are left for the user."""
+ASKED = (1, 2, 3)
+"""Nights whose test questions are asked again after a rollback."""
 TRAIN_MINUTES = 3.0
+PROLOGUE = (
+    "\nA search index takes in what arrives, night after night. Where a kind of text comes that "
+    "its encoder does not know, it grows a small expert, proves it, and can take it back. Whatever "
+    "is decided and measured below is decided and measured now."
+)
 LEGAL = "provided as is, without warranty of any kind"
 SHOWN = 3
 
@@ -44,6 +51,8 @@ class Story:
     playground: Playground
     started: float = field(default_factory=time.monotonic)
     page: dict[str, Any] = field(default_factory=dict)
+    found: dict[int, Hits] = field(default_factory=dict)
+    """What some versions found for the test questions, at the time."""
 
     @property
     def store(self) -> Store:
@@ -67,6 +76,8 @@ def tell(root: Path, *, fresh: bool = False) -> dict[str, Any]:
             compare(story, number)
         if any(outcome.outcome == "spawn" for outcome in lived.outcomes):
             search(story, number)
+        if number in (1, LIVED):
+            remember(story)
     waiting(story)
     grown(story)
     back(story)
@@ -76,6 +87,7 @@ def tell(root: Path, *, fresh: bool = False) -> dict[str, Any]:
 
 def texts(story: Story) -> list[Corpus]:
     """Find the texts and leave them in the folder, as their owners would deliver them."""
+    screen.say(PROLOGUE)
     screen.heading("The texts: found on this machine, nothing is fetched")
     with output.progress() as progress:
         arriving = list(corpora(progress))
@@ -129,24 +141,25 @@ def live_through(story: Story, number: int, corpus: Corpus) -> Night:
 def compare(story: Story, number: int) -> None:
     """Held-out questions of the night, with the expert and by the encoder alone."""
     screen.command(f"nightshift evaluate nights/night-{number}   # and once more with --frozen")
-    with story.open() as live:
+    with output.progress(), story.open() as live:
         found = gain(live, story.night(number))
     screen.difference(found)
     story.page.setdefault("gains", {})[f"night-{number}"] = found
 
 
 def search(story: Story, number: int) -> None:
-    """The question whose answer the expert moved most, before and after."""
+    """One question, before and after: the one whose answer came up farthest into what is shown."""
     asked = held_out([story.night(number)])
-    with story.open() as live:
+    with output.progress(), story.open() as live:
         moved = changes(live, asked)
-        most = max(moved, key=lambda change: change.ranks_won)
+        risen = [change for change in moved if (change.after or DEEPEST) <= SHOWN] or moved
+        most = max(risen, key=lambda change: change.ranks_won)
         question = [asked[moved.index(most)]]
         before = hits(live, question, SHOWN, frozen=True)[0]
         after = hits(live, question, SHOWN)[0]
     screen.movement(moved)
-    screen.say("The one that moved most:")
-    screen.command(f'nightshift search "{most.question}"')
+    screen.say("The one that rose most:")
+    screen.command(f"nightshift search {shlex.quote(most.question)}")
     screen.side_by_side(most, before, after)
     story.page["search"] = vars(most)
 
@@ -154,7 +167,7 @@ def search(story: Story, number: int) -> None:
 def waiting(story: Story) -> None:
     """What waits for more of its kind is searchable at once."""
     screen.command(f'nightshift search "{LEGAL}"')
-    with story.open() as live:
+    with output.progress(), story.open() as live:
         answers = live.retriever.ask([LEGAL], 1)
         document = live.library.document(answers.found[0][0].number)
     screen.say(f"1  {plain(document.id)}: {plain(document.text, 60)}")
@@ -168,49 +181,45 @@ def grown(story: Story) -> None:
     story.page["versions"] = len(story.store.history())
 
 
+def remember(story: Story) -> None:
+    """Ask the live version the test questions, to compare when it has been brought back."""
+    with output.progress(), story.open() as live:
+        story.found[live.manifest.version] = hits(live, test_questions(story))
+
+
+def test_questions(story: Story) -> list[JudgedQuery]:
+    return held_out([story.night(number) for number in ASKED])
+
+
 def back(story: Story) -> None:
-    """Two ways back: the experts alone, and everything bit for bit."""
+    """Two ways back: the experts alone, or everything bit for bit; and back again."""
     screen.heading("The way back")
-    asked = held_out([story.night(number) for number in range(1, LIVED)])
-    latest = story.store.manifest().version
-    with story.open() as live:
-        as_it_was = hits(live, asked)
-        alone = hits(live, asked, frozen=True)
-    _modules(story, asked, alone)
-    _everything(story, asked, as_it_was, latest)
+    with output.progress(), story.open() as live:
+        alone = hits(live, test_questions(story), frozen=True)
+    _take_back(story, 1, "what if there were no expert?")
+    _compare(story, "modules", alone, "hits and scores of the encoder alone, bit for bit")
+    for version, then in story.found.items():
+        _take_back(story, version, f"as in version {version}", documents=True)
+        _compare(
+            story, f"version {version}", then, f"hits and scores of version {version}, bit for bit"
+        )
 
 
-def _modules(story: Story, asked: Sequence[JudgedQuery], alone: Hits) -> None:
-    """The experts of version 1 are none: the encoder alone must answer, on today's documents."""
-    _take_back(story, 1, "a look back", documents=False)
-    with story.open() as live:
-        now = hits(live, asked)
-    screen.say(_same(now, alone, "the encoder alone found with the expert still there"))
-    story.page["modules_taken_back"] = now == alone
+def _compare(story: Story, name: str, then: Hits, what: str) -> None:
+    """Ask again, and count the questions that find what they found."""
+    with output.progress(), story.open() as live:
+        now = hits(live, test_questions(story))
+    pairs = list(zip(now, then, strict=True))
+    same = sum(new == old for new, old in pairs)
+    colour = "green" if same == len(pairs) else "red"
+    screen.say(f"[{colour}]{same} of {len(pairs)} questions find {what}[/{colour}]")
+    story.page.setdefault("same", {})[name] = [same, len(pairs)]
 
 
-def _everything(story: Story, asked: Sequence[JudgedQuery], as_it_was: Hits, version: int) -> None:
-    _take_back(story, version, "all of it again", documents=True)
-    with story.open() as live:
-        now = hits(live, asked)
-    screen.say(_same(now, as_it_was, f"in version {version}, bit for bit"))
-    story.page["everything_taken_back"] = now == as_it_was
-
-
-def _take_back(story: Story, to: int, reason: str, *, documents: bool) -> Rollback:
+def _take_back(story: Story, to: int, reason: str, *, documents: bool = False) -> None:
     flag = " --documents" if documents else ""
     screen.command(f'nightshift rollback {to}{flag} --reason "{reason}"')
-    done = take_back(story.store, to, reason, documents=documents)
-    tell_rollback(done)
-    return done
-
-
-def _same(now: Hits, then: Hits, what: str) -> str:
-    same = sum(a == b for a, b in zip(now, then, strict=True))
-    colour = "green" if same == len(then) else "red"
-    return (
-        f"[{colour}]{same} of {len(then)} questions[/{colour}]: the same hits and scores as {what}"
-    )
+    tell_rollback(take_back(story.store, to, reason, documents=documents))
 
 
 def end(story: Story, to_come: Sequence[Corpus]) -> None:
@@ -224,7 +233,7 @@ def end(story: Story, to_come: Sequence[Corpus]) -> None:
     screen.next_steps(
         story.playground.root,
         [
-            ('nightshift search "copy a whole directory tree" --explain', "ask it something"),
+            ('nightshift search "run a command and read its output" --explain', "ask it something"),
             *nights,
             ("nightshift experts", "who serves what, and what it gained"),
             ("nightshift show 3", "a night with all its figures"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 WORDS_OF_A_QUESTION = range(4, 26)
 FEWEST_WORDS, MOST_CHARACTERS = 8, 700
-MOST_OF_A_FILE = 30
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Text:
     question: str | None = None
 
 
-def asked(files: Iterable[Iterable[Described]]) -> Iterator[Text]:
-    """Texts with questions, file by file, at most MOST_OF_A_FILE of each.
+def asked(files: Iterable[Iterable[Described]], most_of_a_file: int) -> Iterator[Text]:
+    """Texts with questions, file by file.
 
     Every question and every text comes once: copies would answer each other's questions.
     """
@@ -44,7 +43,7 @@ def asked(files: Iterable[Iterable[Described]]) -> Iterator[Text]:
         for thing in things:
             text = shortened(thing.rest)
             told = {_bare(thing.summary), _bare(text), thing.name}
-            if taken < MOST_OF_A_FILE and _answers(thing.summary, text) and not told & seen:
+            if taken < most_of_a_file and _answers(thing.summary, text) and not told & seen:
                 seen |= told
                 taken += 1
                 yield Text(thing.name, text, thing.summary)

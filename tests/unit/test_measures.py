@@ -56,7 +56,7 @@ def test_no_queries_have_no_scores() -> None:
     assert all(scores.shape == (0,) for scores in per_query([], []).values())
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=40), st.sampled_from([0.5, 0.9, 0.95]))
 def test_an_interval_lies_within_the_values_and_grows_with_confidence(
     values: list[float], confidence: float
