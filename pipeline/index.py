@@ -2,7 +2,8 @@
 
 Up to some hundred thousand passages an exact scan costs no more than encoding the query, so it is
 the default; a FAISS factory string such as "HNSW32" or "IVF256,Flat" makes the larger segments
-approximate. Index files are a cache named after what they were built from, and never trusted.
+approximate. Index files are a cache, named after what they were built from; one that cannot be read
+or does not fit is built again.
 """
 
 from __future__ import annotations

@@ -42,12 +42,13 @@ def tell_outcome(outcome: Outcome) -> None:
     colour = COLOURS.get(outcome.outcome, "white")
     kind = f" of {plain(outcome.kind)}" if outcome.kind != "-" else ""
     served = f" by {outcome.expert}" if outcome.expert else ""
+    noun = "document" if outcome.documents == 1 else "documents"
     table = Table.grid(padding=(0, 1))
     table.add_column(width=10)
     table.add_column()
     table.add_row(
         f"[{colour}]{outcome.outcome}[/{colour}]",
-        f"{outcome.documents} documents{kind}{served}: {plain(outcome.reason)}",
+        f"{outcome.documents} {noun}{kind}{served}: {plain(outcome.reason)}",
     )
     if outcome.gate:
         low, high = outcome.gate["interval"]
@@ -58,7 +59,7 @@ def tell_outcome(outcome: Outcome) -> None:
             f"(90 % interval {100 * low:+.1f} to {100 * high:+.1f}) on "
             f"{outcome.gate['queries']} {sort} queries[/dim]",
         )
-    out.print(Padding(table, (0, 0, 0, 2)))
+    out.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def tell_rollback(done: Rollback) -> None:

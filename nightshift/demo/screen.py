@@ -26,7 +26,7 @@ def heading(text: str) -> None:
 
 def say(text: str) -> None:
     """A sentence in the margin."""
-    out.print(Padding(text, (0, 0, 0, 2)))
+    out.print(Padding(text, (0, 0, 0, 2), expand=False))
 
 
 def command(line: str) -> None:

@@ -197,11 +197,14 @@ def back(story: Story) -> None:
     with output.progress(), story.open() as live:
         alone = hits(live, test_questions(story), frozen=True)
     _take_back(story, 1, "what if there were no expert?")
-    _compare(story, "modules", alone, "hits and scores of the encoder alone, bit for bit")
+    _compare(story, "modules", alone, "the hits and scores of the encoder alone, bit for bit")
     for version, then in story.found.items():
         _take_back(story, version, f"as in version {version}", documents=True)
         _compare(
-            story, f"version {version}", then, f"hits and scores of version {version}, bit for bit"
+            story,
+            f"version {version}",
+            then,
+            f"the hits and scores of version {version}, bit for bit",
         )
 
 
@@ -227,13 +230,13 @@ def end(story: Story, to_come: Sequence[Corpus]) -> None:
     story.playground.finish()
     seconds = time.monotonic() - story.started
     nights = [
-        (f"nightshift update nights/{corpus.folder}", f"a night to come: {corpus.what}")
+        (f"nightshift update nights/{corpus.folder}", f"to come: {corpus.what}")
         for corpus in to_come
     ]
     screen.next_steps(
         story.playground.root,
         [
-            ('nightshift search "run a command and read its output" --explain', "ask it something"),
+            ('nightshift search "run a command" --explain', "ask it something"),
             *nights,
             ("nightshift experts", "who serves what, and what it gained"),
             ("nightshift show 3", "a night with all its figures"),
