@@ -40,7 +40,7 @@ def commands() -> Iterator[str]:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the batches that the README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
-    texts = list(islice(asked(map(docstrings, standard_library())), 220))
+    texts = list(islice(asked(map(docstrings, standard_library()), 8), 220))
     write_batch(folder / "corpus", "default", texts[:150])
     write_batch(folder / "monday", "default", texts[150:200])
     write_batch(folder / "inbox" / "tuesday", "default", texts[200:220])
