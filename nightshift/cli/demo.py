@@ -35,8 +35,11 @@ def demo(
 @contextmanager
 def _told_on_stderr(wanted: bool) -> Iterator[None]:
     """With `--json`, stdout is for data alone."""
-    before, output.out.stderr = output.out.stderr, wanted
+    out, err = output.out, output.err
+    before = out.stderr, out.soft_wrap
+    if wanted:
+        out.stderr, out.soft_wrap = True, err.soft_wrap
     try:
         yield
     finally:
-        output.out.stderr = before
+        out.stderr, out.soft_wrap = before

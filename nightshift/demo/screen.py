@@ -25,8 +25,8 @@ def heading(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """A sentence in the margin."""
-    out.print(Padding(text, (0, 0, 0, 2), expand=False))
+    """A sentence in the margin; a pipe gets it in one line, where padding would cut it off."""
+    out.print(f"  {text}" if out.soft_wrap else Padding(text, (0, 0, 0, 2)))
 
 
 def command(line: str) -> None:

@@ -36,7 +36,7 @@ ASKED = (1, 2, 3)
 """Nights whose test questions are asked again after a rollback."""
 TRAIN_MINUTES = 3.0
 PROLOGUE = (
-    "\nA search index takes in what arrives, night after night. Where a kind of text comes that "
+    "A search index takes in what arrives, night after night. Where a kind of text comes that "
     "its encoder does not know, it grows a small expert, proves it, and can take it back. Whatever "
     "is decided and measured below is decided and measured now."
 )
@@ -87,6 +87,7 @@ def tell(root: Path, *, fresh: bool = False) -> dict[str, Any]:
 
 def texts(story: Story) -> list[Corpus]:
     """Find the texts and leave them in the folder, as their owners would deliver them."""
+    output.out.print()
     screen.say(PROLOGUE)
     screen.heading("The texts: found on this machine, nothing is fetched")
     with output.progress() as progress:
