@@ -6,12 +6,11 @@ same document as long as the segments stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
@@ -78,9 +77,6 @@ class Library:
     def index(self, factory: str = EXACT, cache: Path | None = None) -> Index:
         """A search index over the live documents."""
         return Index([self._shelve(name) for name in self.segments], factory, cache)
-
-    def numbers(self, keys: Sequence[Key]) -> npt.NDArray[np.int64]:
-        return np.array([self.number_of[key] for key in keys], np.int64)
 
     def _shelve(self, name: str) -> Shelf:
         segment = self.segments[name]

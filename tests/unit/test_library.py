@@ -93,7 +93,6 @@ def check(library: Library, model: dict[Key, Document]) -> None:
         parts = [library.passage(number, part) for part in range(len(vectors_of(document)))]
         assert parts == passages(document, WORDS)
     assert library.content_hash(("sea", "nowhere")) is None
-    assert library.numbers(list(model)).tolist() == [library.number_of[key] for key in model]
     index = library.index()
     assert index.documents == len(model)
     found = index.search(np.ones((1, 6), np.float32), 100)[0]
