@@ -19,18 +19,18 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from bench.told import tell
-from flows.bootstrap import layers_that_tell
-from flows.intake import Encoding, encode
+from flows.encoding import Read, encode
+from flows.founding import layers_that_tell
 from pipeline.batch import read_batch
 from pipeline.checkpoint import locate
 from pipeline.detector import TAILS, choose_layers
 from pipeline.documents import Document
 from pipeline.encoder import Encoder
-from pipeline.kinds import KindStatistics
+from pipeline.kinds import KindStatistics, groups_of
 from pipeline.progress import silent
 
 
-def read(encoder: Encoder, documents: Sequence[Document]) -> Encoding:
+def read(encoder: Encoder, documents: Sequence[Document]) -> Read:
     return encode(encoder, documents, range(encoder.layer_count), {}, silent)
 
 
@@ -38,7 +38,7 @@ def sample(documents: Sequence[Document], size: int) -> list[Document]:
     return sorted(documents, key=lambda document: document.text_hash)[:size]
 
 
-def by_layer(known: KindStatistics, encoding: Encoding) -> list[dict[str, Any]]:
+def by_layer(known: KindStatistics, encoding: Read) -> list[dict[str, Any]]:
     """AUROC and shares of one domain, one layer at a time."""
     distances = known.distances(encoding.features)
     rows = []
@@ -69,7 +69,8 @@ def main() -> None:
     encoder = Encoder(locate(None))
     first = [d for name in asked.first for d in read_batch(asked.data / name, name).documents]
     encoding = read(encoder, first)
-    known = KindStatistics.of(encoding.features, encoding.groups)
+    groups = groups_of([d.title for d in first], [d.id for d in first])
+    known = KindStatistics.of(encoding.features, groups)
     auroc = layers_that_tell(encoder, first, encoding)
     page: dict[str, Any] = {
         "first": asked.first,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from flows.intake import Intake
 from flows.live import Live
 from flows.modules import Kind
+from pipeline.chosen import Chosen, Joined
 from pipeline.clusters import Rows
 from pipeline.decision import Findings, KindFacts, wish
 from pipeline.documents import Document, Pair
@@ -29,7 +31,7 @@ class Group:
     kind: Kind | None
     rows: Rows
     waiting: tuple[int, ...]
-    documents: tuple[Document, ...]
+    documents: Sequence[Document]
     questions: Questions
     outcome: str
     reason: str
@@ -53,7 +55,7 @@ def _group(
     tonight = rows[rows < night]
     waiting = tuple(int(row) - night for row in rows[rows >= night])
     pool = live.modules.pool.take(list(waiting))
-    fresh = [intake.documents[row] for row in tonight]
+    fresh = Chosen(intake.documents, tonight)
     waited = [library.document(library.number_of[key]) for key in pool.keys]
     kind = live.modules.kinds[kind_id] if kind_id else None
     watched = kind is not None and kind.expert is None and kind.asked is None
@@ -67,7 +69,7 @@ def _group(
     outcome, reason = wish(
         facts_of(kind), count + (kind.documents if kind else 0), len(everything.teaching)
     )
-    return Group(kind, tonight, waiting, (*fresh, *waited), asked, outcome, reason)
+    return Group(kind, tonight, waiting, Joined([fresh, waited]), asked, outcome, reason)
 
 
 def ask_about(
@@ -85,13 +87,17 @@ def ask_about(
     """
     asked = list(pairs)
     named = {pair.key for pair in pairs}
-    chosen = sorted(documents, key=lambda document: document.text_hash)
-    silent = [d for d in chosen if d.key not in named and not judges(d.key)]
+    silent = (d for d in documents if d.key not in named and not judges(d.key))
     if len(pairs) < TOO_FEW_PAIRS:
-        asked += spans(silent[:most], seed) + key_terms(chosen[:most])
+        asked += spans(_some(silent, most), seed) + key_terms(_some(documents, most))
     else:
-        asked += spans(silent[: min(most, len(pairs))], seed)
+        asked += spans(_some(silent, min(most, len(pairs))), seed)
     return Questions(tuple(asked), encoder.encode_queries([pair.query for pair in asked]))
+
+
+def _some(documents: Iterable[Document], most: int) -> list[Document]:
+    """Up to so many documents, the same ones whatever order they come in."""
+    return nsmallest(most, documents, key=lambda document: document.text_hash)
 
 
 def facts_of(kind: Kind | None) -> KindFacts | None:

@@ -13,6 +13,7 @@ from flows.membership import Grounds, compared, grown_kind, pool_after
 from flows.modules import ExpertFacts, Kind, Modules
 from flows.outcome import Outcome
 from pipeline.experts.base import Expert
+from pipeline.gate import Bounds
 from pipeline.retriever import Retriever
 from pipeline.router import prototypes_of
 from pipeline.terms import name_of
@@ -62,18 +63,36 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
     trial = _trial(grounds, growth)
     name = grounds.name("e", "expert/", growth.modules.experts)
     reuse = _best_existing(trial, kind)
-    new = trial.new(kind.id, kind.questions, name)
     kind = replace(kind, asked=kind.documents)
+    if len(set(trial.live.router.experts.values())) >= grounds.live.settings.max_experts:
+        return _full(grounds, growth, kind, group, reuse)
+    new = trial.new(kind.id, kind.questions, name)
     if new.verdict.accepted and (reuse is None or trial.beats(new, reuse)):
         return _adopt(grounds, growth, kind, group, new, "spawn", parent=None)
     new.expert.detach()
     if reuse is not None:
-        reason = f"{reuse.expert.name} serves it: {reuse.verdict.reason}"
-        kind = replace(kind, expert=reuse.expert.name, taught=len(kind.questions.teaching))
-        gate = reuse.verdict.as_json()
-        return _enter(growth, kind, group, "reuse", reason, reuse.expert.name, gate)
+        return _reuse(growth, kind, group, reuse)
     reason = f"the gate refused {name}: {new.verdict.reason}"
     return _enter(growth, kind, group, "absorb", reason, None, new.verdict.as_json())
+
+
+def _full(
+    grounds: Grounds, growth: Growth, kind: Kind, group: Group, reuse: Candidate | None
+) -> Growth:
+    """Serve a kind when there may be no more experts."""
+    if reuse is not None:
+        return _reuse(growth, kind, group, reuse)
+    cap = grounds.live.settings.max_experts
+    reason = f"{group.reason}, but there are {cap} experts and may be no more"
+    return _enter(growth, kind, group, "absorb", reason, None)
+
+
+def _reuse(growth: Growth, kind: Kind, group: Group, reuse: Candidate) -> Growth:
+    """Serve a kind by an expert that another kind has."""
+    name = reuse.expert.name
+    kind = replace(kind, expert=name, taught=len(kind.questions.teaching))
+    reason = f"{name} serves it: {reuse.verdict.reason}"
+    return _enter(growth, kind, group, "reuse", reason, name, reuse.verdict.as_json())
 
 
 def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
@@ -165,6 +184,7 @@ def _trial(grounds: Grounds, growth: Growth) -> Trial:
         others,
         grounds.minutes,
         live.settings.seed,
+        Bounds(live.settings.gate_margin, live.settings.gate_tolerance),
         grounds.progress,
         grounds.taught,
     )

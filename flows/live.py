@@ -29,10 +29,17 @@ SEGMENT, TOMBSTONES = "segment/", "tombstones"
 class Live:
     """Everything of one version, opened by hash; parts load when they are first needed."""
 
-    def __init__(self, store: Store, manifest: Manifest, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        manifest: Manifest,
+        encoder: Encoder | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         self.store = store
         self.manifest = manifest
         self._encoder = encoder
+        self._settings = settings
 
     def __enter__(self) -> Self:
         return self
@@ -45,7 +52,8 @@ class Live:
 
     @cached_property
     def settings(self) -> Settings:
-        return Settings.from_json(dict(self.manifest.facts["settings"]))
+        """The settings to work with; unless others were given, those of the version."""
+        return self._settings or Settings.from_json(dict(self.manifest.facts["settings"]))
 
     @cached_property
     def library(self) -> Library:
@@ -80,9 +88,14 @@ class Live:
         return Retriever(self.encoder, self.experts, self.modules.router, self.index)
 
 
-def open_live(store: Store, version: int | None = None, encoder: Encoder | None = None) -> Live:
+def open_live(
+    store: Store,
+    version: int | None = None,
+    encoder: Encoder | None = None,
+    settings: Settings | None = None,
+) -> Live:
     """The live version, or an older one, as one consistent whole."""
-    return Live(store, store.manifest(version), encoder)
+    return Live(store, store.manifest(version), encoder, settings)
 
 
 def read_library(store: Store, index: Mapping[str, str]) -> Library:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from flows.encoding import Encoding
 from flows.groups import Group
-from flows.intake import Encoding
 from flows.live import Live
 from flows.modules import Kind, Modules, Pool
 from pipeline.documents import Document
 from pipeline.index import Index
-from pipeline.kinds import KindStatistics
+from pipeline.kinds import KindStatistics, spread
 from pipeline.library import Library
 from pipeline.progress import Progress
 from pipeline.questions import Questions
@@ -28,7 +28,7 @@ class Grounds:
     """What growing stands on: the live version, tonight's documents, and names ever used."""
 
     live: Live
-    documents: tuple[Document, ...]
+    documents: Sequence[Document]
     encoding: Encoding
     library: Library
     index: Index
@@ -82,8 +82,9 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
     """The group's kind after these documents; a kind of its own where it is new."""
     pool = grounds.live.modules.pool.take(list(group.waiting))
     encoding = grounds.encoding
-    features = np.concatenate([encoding.features[group.rows], pool.features])
-    groups = np.concatenate([encoding.groups[group.rows], pool.groups])
+    rows = spread(group.rows)
+    features = np.concatenate([encoding.features[rows], pool.features])
+    groups = np.concatenate([encoding.groups[rows], pool.groups])
     if group.kind is not None:
         old = modules.kinds[group.kind.id]
         return replace(

@@ -1,30 +1,34 @@
 """A night, told from top to bottom.
 
-    claim -> ingest -> encode -> segment -> detect -> decide -> train and gate -> publish
+    claim -> ingest -> encode and segment -> detect -> decide -> train and gate -> publish
 
 Documents reach the index whatever becomes of the experts. Nothing is live before `publish`; a
-night that is killed is simply run again.
+night that is killed is simply run again. `run` carries out the steps: by plain calls, or as tasks
+that Prefect sees (`flows/nightly.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.clock import Clock
+from flows.clock import Clock, Run, plainly
+from flows.encoding import Encoding, Shelves, shelve
 from flows.groups import Group, decide
 from flows.growth import Growth, grow
-from flows.intake import Encoding, Intake, claim, encode, encoded_before, ingest, shelve
+from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.membership import Grounds, heard, still_there
 from flows.modules import save_modules
 from flows.outcome import Outcome
 from flows.publication import library_facts, publish, size_facts
+from flows.settings import Settings
 from nightshift.errors import NothingToDo
 from pipeline.batch import Batch
-from pipeline.decision import Findings, look
+from pipeline.decision import DRIFT, Findings, look
+from pipeline.detector import TAILS
 from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
@@ -51,81 +55,81 @@ class Night:
 
 
 def update(
-    store: Store, paths: Sequence[Path], *, again: bool = False, progress: Progress = silent
+    store: Store,
+    paths: Sequence[Path],
+    *,
+    settings: Settings | None = None,
+    again: bool = False,
+    run: Run = plainly,
+    progress: Progress = silent,
 ) -> list[Night]:
-    """Live through every pending batch, in order, each one night and one version."""
+    """Live through every pending batch, in order, each one night and one version.
+
+    Without `settings`, those of the live version stay.
+    """
     with store.writing():
-        batches = claim(store, paths, again=again)
+        batches = run("claim", "", claim, store, paths, again=again)
         nights: list[Night] = []
         encoder: Encoder | None = None
         for batch in batches:
-            with open_live(store, encoder=encoder) as live:
-                nights.append(night(live, batch, progress))
+            with open_live(store, encoder=encoder, settings=settings) as live:
+                nights.append(night(live, batch, run, progress))
                 encoder = live.encoder
         if not any(lived.version for lived in nights):
             raise NothingToDo("no batch brings anything that the index does not have already")
         return nights
 
 
-def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
+def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = silent) -> Night:
     """One night: take in `batch` and publish what becomes of it."""
-    clock = Clock()
-    intake = ingest(batch, live.library)
+    clock = Clock(run, batch.digest)
+    intake = clock.step("ingest", ingest, batch, live.library)
     told = batch.digest in taken(live.store.history())
     if not intake.changes_something and (told or not intake.quarantined):
         return Night(batch.name, None, (), intake.counts, 0, clock.seconds)
-    with clock("encode"):
-        encoding = read(live, intake, progress)
-    with clock("publish"):
-        index, library = shelve(live, intake, encoding)
-    with clock("detect"):
-        findings = detect(live, encoding)
-        groups = decide(live, intake, findings, library)
-    with clock("gate"):
-        taught: list[float] = []
-        growth = learn(live, intake, encoding, library, groups, taught, progress)
+    encoding, shelves = clock.step("encode", shelve, live, intake, progress)
+    findings = clock.step("detect", detect, live, encoding)
+    groups = clock.step("decide", decide, live, intake, findings, shelves.library)
+    taught: list[float] = []
+    growth = clock.step(
+        "gate", learn, live, intake, encoding, shelves.library, groups, taught, progress
+    )
     clock.move("gate", "train", sum(taught))
     outcomes = outcomes_of(intake, growth.outcomes)
-    with clock("publish"):
-        modules = save_modules(live.store, growth.modules, live.modules, growth.new)
-        facts = {
-            "batches": [batch_facts(batch)],
-            "outcomes": [outcome.as_json() for outcome in outcomes],
-            "documents": intake.counts,
-            "encoded": encoding.encoded,
-            "seconds": clock.seconds,
-            "detection": detection_facts(live, findings),
-            "quarantined": [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]],
-            "settings": live.settings.as_json(),
-            "libraries": library_facts(),
-            **size_facts(growth.modules, len(library)),
-        }
-        published = publish(
-            live.store,
-            live.manifest,
-            kind="night",
-            reason=reason(outcomes),
-            encoder=live.manifest.encoder,
-            index=index,
-            modules=modules,
-            facts=facts,
-        )
+    facts = {
+        "batches": [batch_facts(batch)],
+        "outcomes": [outcome.as_json() for outcome in outcomes],
+        "documents": intake.counts,
+        "encoded": encoding.encoded,
+        "seconds": clock.seconds,
+        "detection": detection_facts(live, findings),
+        "quarantined": [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]],
+        "settings": live.settings.as_json(),
+        "libraries": library_facts(),
+        **size_facts(growth.modules, len(shelves.library)),
+    }
+    version = clock.step("publish", go_live, live, shelves, growth, reason(outcomes), facts)
+    return Night(batch.name, version, outcomes, intake.counts, encoding.encoded, clock.seconds)
+
+
+def go_live(
+    live: Live, shelves: Shelves, growth: Growth, reason: str, facts: Mapping[str, Any]
+) -> int:
+    """Publish what the night made; the number of the version."""
+    modules = save_modules(live.store, growth.modules, live.modules, growth.new)
+    published = publish(
+        live.store,
+        live.manifest,
+        kind="night",
+        reason=reason,
+        encoder=live.manifest.encoder,
+        index=shelves.index,
+        modules=modules,
+        facts=facts,
+    )
     for expert in growth.new.values():
         expert.detach()
-    return Night(
-        batch.name,
-        published.version,
-        outcomes,
-        intake.counts,
-        encoding.encoded,
-        clock.seconds,
-    )
-
-
-def read(live: Live, intake: Intake, progress: Progress) -> Encoding:
-    """Encode what has never been read before."""
-    known = encoded_before(live.store, {document.text_hash for document in intake.documents})
-    return encode(live.encoder, intake.documents, live.modules.layers, known, progress)
+    return published.version
 
 
 def detect(live: Live, encoding: Encoding) -> Findings:
@@ -212,4 +216,10 @@ def detection_facts(live: Live, findings: Findings) -> dict[str, Any]:
         "p_value": findings.test.p_value,
         "shares": {str(level): share for level, share in findings.test.shares.items()},
         "kinds": {kind: list(shares) for kind, shares in findings.shares.items()},
+        "drift": {
+            "layers": list(live.modules.layers),
+            "shares": list(findings.drift),
+            "usual": 1 - DRIFT,
+            "threshold": 1 - DRIFT + TAILS[DRIFT],
+        },
     }

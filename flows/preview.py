@@ -11,13 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.clock import Clock
+from flows.encoding import Encoding, encode, encoded_before
 from flows.groups import facts_of
-from flows.intake import Intake, claim, encode, encoded_before, ingest
+from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.night import Night, detect, outcomes_of
 from flows.outcome import Outcome
+from flows.settings import Settings
 from nightshift.errors import NothingToDo
+from pipeline.chosen import Chosen
 from pipeline.decision import wish
+from pipeline.kinds import groups_of
 from pipeline.progress import Progress, silent
 from pipeline.terms import name_of
 from pipeline.training import EPOCHS
@@ -30,10 +34,15 @@ STEP_PER_PASS = 3.0
 
 
 def preview(
-    store: Store, paths: Sequence[Path], *, again: bool = False, progress: Progress = silent
+    store: Store,
+    paths: Sequence[Path],
+    *,
+    settings: Settings | None = None,
+    again: bool = False,
+    progress: Progress = silent,
 ) -> list[Night]:
     """What `update` would decide for each pending batch, before the gate, and its seconds."""
-    live = open_live(store)
+    live = open_live(store, settings=settings)
     nights = [
         _preview(live, ingest(batch, live.library), progress)
         for batch in claim(store, paths, again=again)
@@ -46,12 +55,13 @@ def preview(
 def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
     clock = Clock()
     known = encoded_before(live.store, {document.text_hash for document in intake.documents})
-    fresh = [document for document in intake.documents if document.text_hash not in known]
-    step = max(1, len(fresh) // SAMPLE)
-    sample = tuple(fresh[::step])
+    fresh = [n for n, one in enumerate(intake.documents) if one.text_hash not in known]
+    sample = list(Chosen(intake.documents, fresh[:: max(1, len(fresh) // SAMPLE)]))
     scale = len(fresh) / max(1, len(sample))
     started = time.monotonic()
-    encoding = encode(live.encoder, sample, live.modules.layers, {}, progress)
+    read = encode(live.encoder, sample, live.modules.layers, {}, progress)
+    groups = groups_of([d.title for d in sample], [d.id for d in sample])
+    encoding = Encoding(read.features, groups, read.encoded)
     clock.seconds["encode"] = scale * (time.monotonic() - started)
     outcomes = []
     if sample:

@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from nightshift.errors import UsageError
 from pipeline.index import EXACT
+
+AUTOMATIC = "auto"
+
+
+def _setting(default: Any, told: str, least: float | None = None) -> Any:
+    return field(default=default, metadata={"help": told, "least": least})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`false_alarms_per_year`: nights of known text that may be called new, in 365 nights.
-    `train_minutes`: how long one night may train. `index`: a FAISS factory string. `seed`: of
-    everything random.
+    """How nights are lived through.
+
+    >>> Settings(train_minutes=5).as_json()["train_minutes"]
+    5
+    >>> Settings(train_minutes=-1)
+    Traceback (most recent call last):
+    nightshift.errors.UsageError: train_minutes is at least 0, not -1; try: nightshift config
     """
 
-    false_alarms_per_year: float = 1.0
-    train_minutes: float = 30.0
-    index: str = EXACT
-    seed: int = 0
+    false_alarms_per_year: float = _setting(
+        1.0, "nights a year that may be called new by mistake", 0
+    )
+    gate_margin: float = _setting(0.0, "nDCG@10 an expert must surely gain on its kind", 0)
+    gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
+    train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
+    max_experts: int = _setting(32, "experts that may be live at once", 0)
+    index: str = _setting(EXACT, 'FAISS index factory, such as "HNSW32"')
+    encoder: str | None = _setting(None, "for init: a folder or a hub id, else all-MiniLM-L6-v2")
+    approval: str = _setting(AUTOMATIC, '"auto": what the gate accepts goes live')
+    seed: int = _setting(0, "of everything random", 0)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, least = getattr(self, one.name), one.metadata["least"]
+            # "not >=" is also true of NaN.
+            if least is not None and not value >= least:
+                raise UsageError(
+                    f"{one.name} is at least {least}, not {value}", hint="nightshift config"
+                )
+        if self.approval != AUTOMATIC:
+            raise UsageError(
+                f'approval is "{AUTOMATIC}", not {self.approval!r}', hint="nightshift config"
+            )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, page: dict[str, Any]) -> Self:
+        """The settings of a version; what an older nightshift did not know has its default."""
         return cls(**page)

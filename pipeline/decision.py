@@ -22,6 +22,7 @@ from pipeline.layers import Array
 
 ENOUGH_DOCUMENTS = 100
 GROWN = 1.5
+DRIFT = 0.95
 FOREIGN, AT_HOME = 0.95, 0.8
 """A document more surprising than the one and less than the other belongs elsewhere."""
 
@@ -30,13 +31,15 @@ FOREIGN, AT_HOME = 0.95, 0.8
 class Findings:
     """A night as the layers see it: the test, and rows by kind (None: a kind not seen before).
 
-    Rows from `night` on belong to the pool of documents that waited.
+    Rows from `night` on belong to the pool of documents that waited. `drift[layer]` is the share
+    of the night beyond DRIFT of every known kind, as that layer sees it.
     """
 
     test: NightTest
     groups: tuple[tuple[str | None, Rows], ...]
     shares: Mapping[str, tuple[float, ...]]
     night: int
+    drift: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def look(
     night = len(features)
     statistics = list(known.values())
     surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
+    beyond = np.logical_and.reduce([kind.beyond(features, DRIFT) for kind in statistics])
+    drift = tuple(beyond.mean(axis=0).tolist()) if night else (0.0,) * beyond.shape[1]
     test = judge_night(surprises.min(axis=1), groups, statistics, false_alarms_per_year)
     if test.new and len(waiting):
         features = np.concatenate([features, waiting])
@@ -76,7 +81,7 @@ def look(
         )
         for column, name in enumerate(known)
     }
-    return Findings(test, tuple(sorted_rows), shares, night)
+    return Findings(test, tuple(sorted_rows), shares, night, drift)
 
 
 def _sort(

@@ -3,9 +3,9 @@
 Every figure is a difference in nDCG@10, query by query, between the candidate and what is live,
 over the whole index and through the router. A candidate is accepted when
 
-    its own kind gains:   the one-sided 95 % bootstrap bound of the mean difference is above zero
-                          (above SYNTHETIC_MARGIN where the queries were made from the documents),
-    and nobody loses:     no other kind has a mean below -TOLERANCE whose 90 % interval excludes 0.
+    its own kind gains:   the one-sided 95 % bootstrap bound of the mean difference is above the
+                          margin (and SYNTHETIC_MARGIN more where queries were made from documents),
+    and nobody loses:     no other kind has a mean below -tolerance whose 90 % interval excludes 0.
 """
 
 from __future__ import annotations
@@ -15,9 +15,19 @@ from dataclasses import dataclass
 
 from pipeline.measures import Scores, interval
 
-TOLERANCE = 0.005
 SYNTHETIC_MARGIN = 0.01
 FEWEST_QUERIES = 20
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a candidate must gain on its own kind, and what any other may lose, in nDCG@10."""
+
+    margin: float = 0.0
+    tolerance: float = 0.005
+
+
+BOUNDS = Bounds()
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,9 @@ class Verdict:
         }
 
 
-def judge(own: Scores, others: Mapping[str, Scores], synthetic: bool) -> Verdict:
+def judge(
+    own: Scores, others: Mapping[str, Scores], synthetic: bool, bounds: Bounds = BOUNDS
+) -> Verdict:
     """Judge a candidate by its differences to what is live.
 
     >>> import numpy as np
@@ -60,7 +72,8 @@ def judge(own: Scores, others: Mapping[str, Scores], synthetic: bool) -> Verdict
     # The lower end of a two-sided 90 % interval is the one-sided 95 % bound.
     low, high = interval(own, 0.90)
     gain = float(own.mean()) if len(own) else 0.0
-    reason = _objection(len(own), gain, low, synthetic, losses)
+    needed = bounds.margin + (SYNTHETIC_MARGIN if synthetic else 0.0)
+    reason = _objection(len(own), gain, low, needed, bounds.tolerance, losses)
     accepted = reason is None
     return Verdict(
         accepted,
@@ -77,10 +90,10 @@ def _objection(
     queries: int,
     gain: float,
     low: float,
-    synthetic: bool,
+    needed: float,
+    tolerance: float,
     losses: Mapping[str, tuple[float, float, float]],
 ) -> str | None:
-    needed = SYNTHETIC_MARGIN if synthetic else 0.0
     if queries < FEWEST_QUERIES:
         return f"{queries} held-out queries are too few to judge by"
     if low <= needed:
@@ -89,6 +102,6 @@ def _objection(
             f"(at least {100 * low:.1f}, more than {100 * needed:.1f} needed)"
         )
     for kind, (mean, _, high) in losses.items():
-        if mean < -TOLERANCE and high < 0:
+        if mean < -tolerance and high < 0:
             return f"{kind} would lose {-100 * mean:.1f} points"
     return None

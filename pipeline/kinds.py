@@ -25,6 +25,9 @@ from pipeline.layers import Array, Gaussian, Moments
 FOLDS = 5
 YARDSTICK = 2000
 """Known scores that a kind keeps at most; the newest stay."""
+ENOUGH = 20_000
+"""Documents that a kind's statistics are learned from at one time: more would not change them."""
+AT_ONCE = 4_096
 FILE = "statistics.safetensors"
 
 Layers = npt.NDArray[np.floating]
@@ -67,17 +70,15 @@ class KindStatistics:
         """Each document's distance per layer, from the Gaussians of the other folds."""
         scores = np.empty(features.shape[:2])
         for fold in np.unique(folds):
-            rows = folds == fold
-            for layer, gaussian in enumerate(self.gaussians[fold]):
-                scores[rows, layer] = gaussian.distance(features[rows, layer])
+            rows = np.flatnonzero(folds == fold)
+            scores[rows] = _distances(self.gaussians[fold], features[rows])
         return scores
 
     def distances(self, features: Layers) -> Array:
         """A new document's distance per layer, averaged over the Gaussians of all folds."""
         total = np.zeros(features.shape[:2])
         for gaussians in self.gaussians:
-            for layer, gaussian in enumerate(gaussians):
-                total[:, layer] += gaussian.distance(features[:, layer]) / FOLDS
+            total += _distances(gaussians, features) / FOLDS
         return total
 
     def novelty(self, distances: Array) -> Array:
@@ -90,6 +91,13 @@ class KindStatistics:
         """The share of known documents that a document is farther out than (0 usual, 1 new)."""
         known = np.sort(self.novelty(self.scores))
         return np.searchsorted(known, self.novelty(self.distances(features))) / max(1, len(known))
+
+    def beyond(self, features: Layers, level: float) -> npt.NDArray[np.bool_]:
+        """Per document and layer: whether it is farther out than `level` of the known documents."""
+        beyond: npt.NDArray[np.bool_] = self.distances(features) > np.quantile(
+            self.scores, level, axis=0
+        )
+        return beyond
 
     def save(self, folder: Path) -> None:
         """Write as one safetensors file; scatters are symmetric, so half of them is kept."""
@@ -154,8 +162,27 @@ def groups_of(titles: Sequence[str], ids: Sequence[str]) -> npt.NDArray[np.uint6
     return np.array([int.from_bytes(digest, "big") for digest in digests], np.uint64)
 
 
+def spread(rows: npt.NDArray[np.int64], most: int = ENOUGH) -> npt.NDArray[np.int64]:
+    """At most so many of the rows, evenly spread over them.
+
+    >>> spread(np.arange(10), 4)
+    array([0, 3, 6, 9])
+    """
+    return rows[:: 1 + (len(rows) - 1) // most] if len(rows) else rows
+
+
 def folds_of(groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     return (groups % np.uint64(FOLDS)).astype(np.int64)
+
+
+def _distances(gaussians: Sequence[Gaussian], features: Layers) -> Array:
+    """Distance per document and layer, some documents at a time."""
+    distances = np.empty(features.shape[:2])
+    for start in range(0, len(features), AT_ONCE):
+        part = features[start : start + AT_ONCE]
+        for layer, gaussian in enumerate(gaussians):
+            distances[start : start + AT_ONCE, layer] = gaussian.distance(part[:, layer])
+    return distances
 
 
 def _moments(features: Layers) -> tuple[Moments, ...]:

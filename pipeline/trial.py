@@ -17,7 +17,7 @@ from pipeline.documents import SPAN, Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
-from pipeline.gate import Verdict, judge
+from pipeline.gate import BOUNDS, Bounds, Verdict, judge
 from pipeline.library import Library
 from pipeline.measures import Scores, interval, per_query
 from pipeline.progress import Progress, silent
@@ -52,6 +52,7 @@ class Trial:
     others: Mapping[str, Questions]
     minutes: float
     seed: int
+    bounds: Bounds = BOUNDS
     progress: Progress = silent
     taught: list[float] = field(default_factory=list)
     """Seconds of every training so far."""
@@ -194,7 +195,8 @@ class Trial:
             for other, questions in self.others.items()
             if other != kind and len(questions.judging)
         }
-        return Candidate(expert, router, own, judge(own, losses, asked.synthetic), training)
+        verdict = judge(own, losses, asked.synthetic, self.bounds)
+        return Candidate(expert, router, own, verdict, training)
 
 
 def quality(retriever: Retriever, questions: Questions, library: Library) -> Scores:

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from nightshift.cli import output
-from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
+from nightshift.cli.options import (
+    DEFAULT_STORE,
+    DebugOption,
+    IndexOption,
+    JsonOption,
+    StoreOption,
+)
 from nightshift.cli.told import tell_nights
 
 
@@ -22,29 +28,18 @@ def init(
             "--encoder", "-e", help="A folder or a hub id; the default is all-MiniLM-L6-v2."
         ),
     ] = None,
-    index: Annotated[
-        str, typer.Option("--index", help='A FAISS factory string, such as "HNSW32".')
-    ] = "Flat",
-    false_alarms: Annotated[
-        float,
-        typer.Option("--false-alarms", help="Nights a year that may be called new by mistake."),
-    ] = 1.0,
-    train_minutes: Annotated[
-        float, typer.Option("--train-minutes", help="How long one night may train.")
-    ] = 30.0,
+    index: IndexOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Make a store from a corpus: version 1, its frozen index, the statistics of its kinds."""
     from flows.bootstrap import bootstrap
-    from flows.settings import Settings
+    from flows.sources import settings_from
 
-    settings = Settings(
-        false_alarms_per_year=false_alarms, train_minutes=train_minutes, index=index
-    )
+    settings = settings_from({"index": index, "encoder": encoder})
     with output.progress() as progress:
-        night = bootstrap(store, corpus, encoder=encoder, settings=settings, progress=progress)
+        night = bootstrap(store, corpus, settings=settings, progress=progress)
     if as_json:
         output.print_json({"version": night.version, "batches": [night.as_json()]})
         return

@@ -11,6 +11,7 @@ from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
+    config,
     demo,
     evaluate,
     experts,
@@ -42,6 +43,7 @@ app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)
+app.command("config")(config.config)
 
 
 def _version(wanted: bool) -> None:

@@ -22,6 +22,26 @@ DebugOption = Annotated[
         "--debug", help="Show a traceback when something fails.", callback=output.set_debug
     ),
 ]
+FalseAlarmsOption = Annotated[
+    float | None,
+    typer.Option("--false-alarms", help="Nights a year that may be called new by mistake."),
+]
+GateMarginOption = Annotated[
+    float | None,
+    typer.Option("--gate-margin", help="nDCG@10 that an expert must surely gain on its kind."),
+]
+GateToleranceOption = Annotated[
+    float | None, typer.Option("--gate-tolerance", help="nDCG@10 that any other kind may lose.")
+]
+TrainMinutesOption = Annotated[
+    float | None, typer.Option("--train-minutes", help="How long one night may train.")
+]
+MaxExpertsOption = Annotated[
+    int | None, typer.Option("--max-experts", help="Experts that may be live at once.")
+]
+IndexOption = Annotated[
+    str | None, typer.Option("--index", help='A FAISS index factory, such as "HNSW32".')
+]
 VersionOption = Annotated[
     int | None, typer.Option("--version", "-V", help="Ask an older version than the live one.")
 ]

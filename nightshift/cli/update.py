@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from nightshift.cli import output
-from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
+from nightshift.cli.options import (
+    DEFAULT_STORE,
+    DebugOption,
+    FalseAlarmsOption,
+    GateMarginOption,
+    GateToleranceOption,
+    IndexOption,
+    JsonOption,
+    MaxExpertsOption,
+    StoreOption,
+    TrainMinutesOption,
+)
 from nightshift.cli.told import tell_nights
 from nightshift.errors import UsageError
 
@@ -26,6 +37,12 @@ def update(
     again: Annotated[
         bool, typer.Option("--again", help="Take batches that a rollback has withdrawn, too.")
     ] = False,
+    false_alarms: FalseAlarmsOption = None,
+    gate_margin: GateMarginOption = None,
+    gate_tolerance: GateToleranceOption = None,
+    train_minutes: TrainMinutesOption = None,
+    max_experts: MaxExpertsOption = None,
+    index: IndexOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -33,18 +50,29 @@ def update(
     """A night: take in everything pending, in order; each batch becomes one version."""
     from flows.night import update as live_through
     from flows.preview import preview
+    from flows.sources import settings_from
     from pipeline.batch import pending
     from state.store import Store
 
     if bool(batches) == bool(inbox):
         raise UsageError("an update needs batches or an inbox", hint="nightshift update BATCH")
+    settings = settings_from(
+        {
+            "false_alarms_per_year": false_alarms,
+            "gate_margin": gate_margin,
+            "gate_tolerance": gate_tolerance,
+            "train_minutes": train_minutes,
+            "max_experts": max_experts,
+            "index": index,
+        }
+    )
     opened = Store.open(store)
     paths = pending(inbox) if inbox else list(batches or ())
     with output.progress() as progress:
         if dry_run:
-            nights = preview(opened, paths, again=again, progress=progress)
+            nights = preview(opened, paths, settings=settings, again=again, progress=progress)
         else:
-            nights = live_through(opened, paths, again=again, progress=progress)
+            nights = live_through(opened, paths, settings=settings, again=again, progress=progress)
     versions = [night.version for night in nights if night.version]
     if as_json:
         page = {

@@ -19,7 +19,6 @@ from flows.bootstrap import bootstrap
 STEPS = [
     "flows.night.claim",
     "flows.night.ingest",
-    "flows.night.encode",
     "flows.night.shelve",
     "flows.night.look",
     "flows.night.decide",

@@ -1,0 +1,185 @@
+"""Reading: documents that were never read before are encoded, and all of tonight's are shelved.
+
+A night is read in portions, each of which becomes a segment, so that only the features of a large
+one stay at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.intake import Intake
+from flows.live import SEGMENT, TOMBSTONES, Live, read_library, save_dead
+from pipeline.documents import Document, Passage, passages
+from pipeline.encoder import Encoder, Vectors
+from pipeline.kinds import Layers, groups_of
+from pipeline.library import Library
+from pipeline.progress import Progress, silent
+from pipeline.scratch import room
+from pipeline.segment import Segment, write_segment
+from state.store import Store
+
+PORTION, PORTION_CHARACTERS = 5_000, 2**25
+"""Documents of a segment at most, and characters after which no more are added."""
+
+Known = tuple[Vectors, Layers]
+"""A document's vectors and features, from a segment."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Documents as the encoder sees them: the vectors of all their passages, row by row, and their
+    features at the informative layers. `encoded` counts those whose text was new.
+    """
+
+    passages: tuple[tuple[Passage, ...], ...]
+    vectors: Vectors
+    features: Layers
+    encoded: int
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What stays at hand of all documents of a night: features and groups, row by row."""
+
+    features: Layers
+    groups: npt.NDArray[np.uint64]
+    encoded: int
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """The index as it will be: object ids by name, and opened."""
+
+    index: Mapping[str, str]
+    library: Library
+
+
+def shelve(live: Live, intake: Intake, progress: Progress = silent) -> tuple[Encoding, Shelves]:
+    """Put tonight's segments and tombstones into the store."""
+    known = encoded_before(live.store, {document.text_hash for document in intake.documents})
+    index = dict(live.manifest.index)
+    first = 1 + max(int(name.removeprefix(SEGMENT)) for name in index if SEGMENT in name)
+    encoding, segments = write_segments(
+        live.store, live.encoder, intake.documents, live.modules.layers, known, first, progress
+    )
+    dead = live.library.without([*intake.updated, *intake.deleted])
+    index[TOMBSTONES] = live.store.objects.put(lambda folder: save_dead(dead, folder))
+    index |= segments
+    return encoding, Shelves(index, read_library(live.store, index))
+
+
+def write_segments(
+    store: Store,
+    encoder: Encoder,
+    documents: Sequence[Document],
+    layers: Sequence[int],
+    known: Mapping[str, Known],
+    first: int,
+    progress: Progress,
+) -> tuple[Encoding, dict[str, str]]:
+    """Read all documents, portion by portion; their features, and the segments by name."""
+    features = room((len(documents), len(layers), encoder.dimension), np.float16)
+    segments: dict[str, str] = {}
+    encoded = row = 0
+    for portion in portions(documents):
+        read = encode(encoder, portion, layers, known, progress)
+        features[row : row + len(portion)] = read.features
+        name = f"{SEGMENT}{first + len(segments):08d}"
+        segments[name] = store.objects.put(_writer(portion, read))
+        encoded += read.encoded
+        row += len(portion)
+    groups = groups_of([d.title for d in documents], [d.id for d in documents])
+    return Encoding(features, groups, encoded), segments
+
+
+def portions(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents in order, cut where a portion has become large.
+
+    >>> page = Document("default", "1", "", "x" * (PORTION_CHARACTERS // 2))
+    >>> [len(portion) for portion in portions([page, page, page])]
+    [2, 1]
+    """
+    portion: list[Document] = []
+    characters = 0
+    for document in documents:
+        portion.append(document)
+        characters += len(document.text)
+        if len(portion) == PORTION or characters >= PORTION_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
+
+
+def encode(
+    encoder: Encoder,
+    documents: Sequence[Document],
+    layers: Sequence[int],
+    known: Mapping[str, Known],
+    progress: Progress,
+) -> Read:
+    """Vectors and features of all documents; those `known` by text hash are not encoded again."""
+    cuts = tuple(tuple(passages(document)) for document in documents)
+    first = {document.text_hash: row for row, document in reversed([*enumerate(documents)])}
+    fresh = sorted(row for text_hash, row in first.items() if text_hash not in known)
+    texts = [passage_text(documents[row], cut) for row in fresh for cut in cuts[row]]
+    encoded = encoder.encode_documents(texts, progress)
+    ends = np.cumsum([len(cuts[row]) for row in fresh])[:-1]
+    seen = dict(known)
+    for row, vectors, states in zip(
+        fresh, np.split(encoded.vectors, ends), np.split(encoded.layers, ends), strict=bool(fresh)
+    ):
+        features = states[:, list(layers)].astype(np.float32).mean(axis=0)
+        seen[documents[row].text_hash] = vectors, features.astype(np.float16)
+    rows = [seen[document.text_hash] for document in documents]
+    return Read(
+        passages=cuts,
+        vectors=np.concatenate([v for v, _ in rows]) if rows else encoded.vectors,
+        features=np.stack([f for _, f in rows]) if rows else encoded.layers[:, list(layers)],
+        encoded=len(fresh),
+    )
+
+
+def as_known(documents: Sequence[Document], read: Read, layers: Sequence[int]) -> dict[str, Known]:
+    """What was read with the features of all layers, as it is known with those of some."""
+    ends = np.cumsum([len(cuts) for cuts in read.passages])[:-1]
+    vectors = np.split(read.vectors, ends)
+    return {
+        document.text_hash: (vectors[row], read.features[row, list(layers)])
+        for row, document in enumerate(documents)
+    }
+
+
+def passage_text(document: Document, cut: Passage) -> str:
+    """What the encoder reads for a passage: the title, then the stretch of text."""
+    return f"{document.title}\n{document.text[cut.start : cut.end]}".strip()
+
+
+def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
+    """What any version of this store has encoded before, by text hash."""
+    found: dict[str, Known] = {}
+    names = {
+        object_id
+        for manifest in store.history()
+        for name, object_id in manifest.index.items()
+        if name.startswith(SEGMENT)
+    }
+    for object_id in sorted(names):
+        segment = Segment(store.objects.open(object_id))
+        for row, text_hash in enumerate(segment.text_hashes):
+            if text_hash in wanted and text_hash not in found:
+                vectors = segment.vectors[segment.first[row] : segment.first[row + 1]]
+                found[text_hash] = vectors, segment.layers[row]
+    return found
+
+
+def _writer(documents: Sequence[Document], read: Read) -> Callable[[Path], None]:
+    return lambda folder: write_segment(
+        folder, documents, read.passages, read.vectors, read.features
+    )
