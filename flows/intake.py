@@ -169,7 +169,7 @@ def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
     found: dict[str, Known] = {}
     names = {
         object_id
-        for manifest in store.history()
+        for manifest in store.standing()
         for name, object_id in manifest.index.items()
         if name.startswith(SEGMENT)
     }
@@ -185,13 +185,18 @@ def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
 def shelve(live: Live, intake: Intake, encoding: Encoding) -> tuple[dict[str, str], Library]:
     """Put tonight's segment and tombstones into the store; the index as it will be, by name."""
     index = dict(live.manifest.index)
+    dead = live.library.without([*intake.updated, *intake.deleted])
     if intake.documents:
         number = 1 + max(int(name.removeprefix(SEGMENT)) for name in index if SEGMENT in name)
-        index[f"{SEGMENT}{number:08d}"] = live.store.objects.put(
+        segment = live.store.objects.put(
             lambda folder: write_segment(
                 folder, intake.documents, encoding.passages, encoding.vectors, encoding.features
             )
         )
-    dead = live.library.without([*intake.updated, *intake.deleted])
+        # The same documents may come back as they were: then their segment stands already.
+        if segment in index.values():
+            dead.pop(segment, None)
+        else:
+            index[f"{SEGMENT}{number:08d}"] = segment
     index["tombstones"] = live.store.objects.put(lambda folder: save_dead(dead, folder))
     return index, read_library(live.store, index)

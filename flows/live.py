@@ -20,6 +20,7 @@ from pipeline.index import Index
 from pipeline.library import Dead, Library
 from pipeline.retriever import Retriever
 from pipeline.segment import Segment
+from state.leases import Lease
 from state.manifest import Manifest
 from state.store import Store
 
@@ -29,16 +30,20 @@ SEGMENT, TOMBSTONES = "segment/", "tombstones"
 class Live:
     """Everything of one version, opened by hash; parts load when they are first needed."""
 
-    def __init__(self, store: Store, manifest: Manifest, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, store: Store, manifest: Manifest, lease: Lease, encoder: Encoder | None = None
+    ) -> None:
         self.store = store
         self.manifest = manifest
+        self._lease = lease
         self._encoder = encoder
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Take the experts out of the encoder, which may serve another version next."""
+        """Take the experts out of the encoder, which may serve another version next; let gc go."""
+        self._lease.release()
         if "experts" in self.__dict__:
             for expert in self.experts.values():
                 expert.detach()
@@ -81,8 +86,8 @@ class Live:
 
 
 def open_live(store: Store, version: int | None = None, encoder: Encoder | None = None) -> Live:
-    """The live version, or an older one, as one consistent whole."""
-    return Live(store, store.manifest(version), encoder)
+    """The live version, or an older one, as one consistent whole; gc leaves it while it is open."""
+    return Live(store, *store.lease(version), encoder)
 
 
 def read_library(store: Store, index: Mapping[str, str]) -> Library:

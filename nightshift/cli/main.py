@@ -14,9 +14,12 @@ from nightshift.cli import (
     demo,
     evaluate,
     experts,
+    gc,
     history,
     init,
+    log,
     output,
+    pin,
     rollback,
     search,
     update,
@@ -42,6 +45,10 @@ app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)
+app.command("log")(log.log)
+app.command("pin")(pin.pin)
+app.command("unpin")(pin.unpin)
+app.command("gc")(gc.gc)
 
 
 def _version(wanted: bool) -> None:
