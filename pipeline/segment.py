@@ -73,6 +73,13 @@ class Segment:
         end = starts[number + 1] if number + 1 < len(starts) else len(self.documents[document].text)
         return Passage(starts[number], end)
 
+    def passages(self, document: int) -> list[Passage]:
+        return [self.passage(document, number) for number in range(len(self._starts[document]))]
+
+    def vectors_of(self, document: int) -> Vectors:
+        """The vectors of a document's passages."""
+        return self.vectors[self.first[document] : self.first[document + 1]]
+
     @cached_property
     def _starts(self) -> list[list[int]]:
         return self._column("starts")

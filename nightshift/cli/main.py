@@ -11,6 +11,7 @@ from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
+    compact,
     demo,
     evaluate,
     experts,
@@ -49,6 +50,7 @@ app.command("log")(log.log)
 app.command("pin")(pin.pin)
 app.command("unpin")(pin.unpin)
 app.command("gc")(gc.gc)
+app.command("compact")(compact.compact)
 
 
 def _version(wanted: bool) -> None:
