@@ -76,12 +76,13 @@ class Objects:
 
     def open(self, object_id: str) -> Path:
         """The object's folder, every byte of it checked the first time it is asked for."""
-        if object_id not in self._sound:
-            reason = self.check(object_id)
+        place = self.place(object_id)
+        if place not in self._sound:
+            reason = self.check(place)
             if reason is not None:
                 raise _damaged(object_id, reason)
-            self._sound.add(object_id)
-        return self.path(object_id)
+            self._sound.add(place)
+        return self._folder_of(place)
 
     def check(self, object_id: str) -> str | None:
         """None if every byte is what was written, else what is wrong; always reads the disk."""
@@ -133,7 +134,6 @@ class Objects:
         known: dict[str, str] = sealed.read(self._successors, {})
         moved = {old: successors.get(new, new) for old, new in known.items()}
         sealed.write(self._successors, {**moved, **successors})
-        self._sound.clear()
 
     def superseded(self) -> list[str]:
         """Objects on the disk that others have replaced: what a killed purge left to delete."""

@@ -175,6 +175,14 @@ class Store:
         log.append(self.root, manifest, head.digest)
         return head
 
+    def drop_superseded(self) -> None:
+        """Delete what a purge has replaced, and search files that may hold its vectors, first."""
+        superseded = self.objects.superseded()
+        if superseded:
+            shutil.rmtree(self.root / "cache", ignore_errors=True)
+        for object_id in superseded:
+            self.objects.drop(object_id)
+
     def _clear(self) -> None:
         """Finish or undo what a killed writer began, once it is sure which version is live."""
         live = heads.read(self.root)
@@ -185,8 +193,7 @@ class Store:
             log.mend(self.root, manifest, live.digest)
         versions.drop_after(self.root, live.version if live else 0)
         durable.unfinished(self.root / "HEAD").unlink(missing_ok=True)
-        for object_id in self.objects.superseded():
-            self.objects.drop(object_id)
+        self.drop_superseded()
         for leftover in (self.root / "tmp").iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)

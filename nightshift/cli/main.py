@@ -21,6 +21,7 @@ from nightshift.cli import (
     log,
     output,
     pin,
+    purge,
     rollback,
     search,
     update,
@@ -50,6 +51,7 @@ app.command("log")(log.log)
 app.command("pin")(pin.pin)
 app.command("unpin")(pin.unpin)
 app.command("gc")(gc.gc)
+app.command("purge")(purge.purge)
 app.command("compact")(compact.compact)
 
 
