@@ -69,8 +69,13 @@ def shelve(live: Live, intake: Intake, progress: Progress = silent) -> tuple[Enc
         live.store, live.encoder, intake.documents, live.modules.layers, known, first, progress
     )
     dead = live.library.without([*intake.updated, *intake.deleted])
+    for name, segment in segments.items():
+        # The same documents may come back as they were: then their segment stands already.
+        if segment in index.values():
+            dead.pop(segment, None)
+        else:
+            index[name] = segment
     index[TOMBSTONES] = live.store.objects.put(lambda folder: save_dead(dead, folder))
-    index |= segments
     return encoding, Shelves(index, read_library(live.store, index))
 
 
@@ -166,7 +171,7 @@ def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
     found: dict[str, Known] = {}
     names = {
         object_id
-        for manifest in store.history()
+        for manifest in store.standing()
         for name, object_id in manifest.index.items()
         if name.startswith(SEGMENT)
     }

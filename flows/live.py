@@ -20,6 +20,7 @@ from pipeline.index import Index
 from pipeline.library import Dead, Library
 from pipeline.retriever import Retriever
 from pipeline.segment import Segment
+from state.leases import Lease
 from state.manifest import Manifest
 from state.store import Store
 
@@ -33,11 +34,13 @@ class Live:
         self,
         store: Store,
         manifest: Manifest,
+        lease: Lease,
         encoder: Encoder | None = None,
         settings: Settings | None = None,
     ) -> None:
         self.store = store
         self.manifest = manifest
+        self._lease = lease
         self._encoder = encoder
         self._settings = settings
 
@@ -45,7 +48,8 @@ class Live:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Take the experts out of the encoder, which may serve another version next."""
+        """Take the experts out of the encoder, which may serve another version next; let gc go."""
+        self._lease.release()
         if "experts" in self.__dict__:
             for expert in self.experts.values():
                 expert.detach()
@@ -94,8 +98,8 @@ def open_live(
     encoder: Encoder | None = None,
     settings: Settings | None = None,
 ) -> Live:
-    """The live version, or an older one, as one consistent whole."""
-    return Live(store, store.manifest(version), encoder, settings)
+    """The live version, or an older one, as one consistent whole; gc leaves it while it is open."""
+    return Live(store, *store.lease(version), encoder, settings)
 
 
 def read_library(store: Store, index: Mapping[str, str]) -> Library:

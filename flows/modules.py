@@ -120,7 +120,7 @@ def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
         kinds,
         {name: ExpertFacts(**facts) for name, facts in page["experts"].items()},
         Router.load(folder["router"]),
-        _load_pool(folder["pool"]),
+        load_pool(folder["pool"]),
         dict(names),
     )
 
@@ -148,7 +148,7 @@ def save_modules(
         else:
             names[name] = modules.stored[name]
     names["router"] = store.objects.put(modules.router.save)
-    names["pool"] = store.objects.put(lambda folder: _save_pool(modules.pool, folder))
+    names["pool"] = store.objects.put(lambda folder: save_pool(modules.pool, folder))
     names["registry"] = store.objects.put(lambda folder: _save_registry(modules, folder))
     return names
 
@@ -175,7 +175,7 @@ def _save_registry(modules: Modules, folder: Path) -> None:
     (folder / REGISTRY).write_text(json.dumps(page, indent=2, sort_keys=True), "utf-8")
 
 
-def _save_pool(pool: Pool, folder: Path) -> None:
+def save_pool(pool: Pool, folder: Path) -> None:
     table = pa.table(
         {
             "source": pa.array([source for source, _ in pool.keys], pa.string()),
@@ -188,7 +188,7 @@ def _save_pool(pool: Pool, folder: Path) -> None:
     pool.questions.save(folder)
 
 
-def _load_pool(folder: Path) -> Pool:
+def load_pool(folder: Path) -> Pool:
     table = pq.read_table(folder / "documents.parquet")
     keys = zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True)
     return Pool(

@@ -55,6 +55,19 @@ def size_facts(modules: Modules, documents: int) -> dict[str, Any]:
     }
 
 
+def quiet_facts(before: Manifest) -> dict[str, Any]:
+    """The facts of a version that took in nothing and learned nothing, after `before`."""
+    size = ("live_documents", "live_experts", "expert_parameters", "kinds", "waiting")
+    return {
+        "batches": [],
+        "outcomes": [],
+        "documents": dict.fromkeys(before.facts["documents"], 0),
+        "encoded": 0,
+        "seconds": {},
+        **{name: before.facts[name] for name in ("settings", "libraries", *size)},
+    }
+
+
 def library_facts() -> dict[str, str]:
     return {name: installed(name) for name in LIBRARIES}
 

@@ -10,6 +10,7 @@
         ├── StoreMissing            exit 1   there is no store at that path
         ├── StoreExists             exit 1   there is one already
         ├── UnknownVersion          exit 2   the store has no such version
+        ├── VersionCollected        exit 2   that version's objects were given up
         ├── StoreBusy               exit 5   another writer holds the lock
         └── StoreDamaged            exit 6   bytes on disk are not what was written
 
@@ -70,6 +71,10 @@ class StoreExists(StoreError):
 
 
 class UnknownVersion(StoreError):
+    exit_code = 2
+
+
+class VersionCollected(StoreError):
     exit_code = 2
 
 

@@ -26,7 +26,10 @@ class Library:
 
     def __init__(self, segments: Mapping[str, Segment], dead: Dead) -> None:
         self.segments = dict(segments)
-        self.dead = {name: frozenset(dead.get(name, ())) for name in self.segments}
+        self.dead = {
+            name: frozenset(dead.get(name, ())) | segment.erased
+            for name, segment in self.segments.items()
+        }
 
     @cached_property
     def number_of(self) -> dict[Key, int]:

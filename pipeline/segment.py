@@ -3,6 +3,7 @@
 documents.parquet   a row per document: its fields, its hashes, where its passages start
 vectors.npy         a row per passage, in the order of the documents
 layers.npy          a row per document: its features at the informative layers
+erased.npy          only where documents were purged: their rows, which are empty
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
 
 DOCUMENTS, VECTORS, LAYERS = "documents.parquet", "vectors.npy", "layers.npy"
+ERASED = "erased.npy"
 FIELDS = ("source", "id", "title", "text", "metadata")
 
 
@@ -35,6 +37,12 @@ class Segment:
     def keys(self) -> list[Key]:
         table = pq.read_table(self.folder / DOCUMENTS, columns=["source", "id"])
         return list(zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True))
+
+    @cached_property
+    def erased(self) -> frozenset[int]:
+        """Rows whose document was purged."""
+        file = self.folder / ERASED
+        return frozenset(np.load(file, allow_pickle=False).tolist() if file.exists() else ())
 
     @cached_property
     def content_hashes(self) -> list[str]:
@@ -72,6 +80,13 @@ class Segment:
         starts = self._starts[document]
         end = starts[number + 1] if number + 1 < len(starts) else len(self.documents[document].text)
         return Passage(starts[number], end)
+
+    def passages(self, document: int) -> list[Passage]:
+        return [self.passage(document, number) for number in range(len(self._starts[document]))]
+
+    def vectors_of(self, document: int) -> Vectors:
+        """The vectors of a document's passages."""
+        return self.vectors[self.first[document] : self.first[document + 1]]
 
     @cached_property
     def _starts(self) -> list[list[int]]:

@@ -14,14 +14,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nightshift.errors import StoreDamaged
-from state import durable
+from state import durable, sealed
 
 MISSING = "missing"
 ALTERED = "its bytes are not what was written"
+SUCCESSORS = "successors"
+AGAIN = "again.txt"
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -43,6 +46,7 @@ class Objects:
     def __init__(self, root: Path) -> None:
         self._folder = root / "objects"
         self._tmp = root / "tmp"
+        self._successors = root / SUCCESSORS
         self._sound: set[str] = set()
 
     def put(self, write: Callable[[Path], object]) -> str:
@@ -59,6 +63,9 @@ class Objects:
             if not listing:
                 raise ValueError("an object needs at least one file")
             object_id = _identity(listing)
+            while self.place(object_id) != object_id:
+                listing = _told_apart(folder)
+                object_id = _identity(listing)
             for name, _, _ in listing:
                 durable.sync(folder / name)
             durable.sync(folder)
@@ -69,17 +76,22 @@ class Objects:
 
     def open(self, object_id: str) -> Path:
         """The object's folder, every byte of it checked the first time it is asked for."""
-        if object_id not in self._sound:
-            reason = self.check(object_id)
+        place = self.place(object_id)
+        if place not in self._sound:
+            reason = self.check(place)
             if reason is not None:
                 raise _damaged(object_id, reason)
-            self._sound.add(object_id)
-        return self.path(object_id)
+            self._sound.add(place)
+        return self._folder_of(place)
 
     def check(self, object_id: str) -> str | None:
         """None if every byte is what was written, else what is wrong; always reads the disk."""
         try:
-            sound = _identity(_listing(self.path(object_id))) == object_id
+            place = self.place(object_id)
+        except StoreDamaged:
+            place = object_id
+        try:
+            sound = _identity(_listing(self._folder_of(place))) == place
         except FileNotFoundError:
             return MISSING
         except OSError as error:
@@ -95,6 +107,14 @@ class Objects:
         except FileNotFoundError:
             raise _damaged(object_id, MISSING) from None
 
+    def drop(self, object_id: str) -> None:
+        """Delete the object: its name goes at once, so that nobody ever finds half of it."""
+        grave = Path(tempfile.mkdtemp(dir=self._tmp))
+        self._sound.discard(object_id)
+        with suppress(FileNotFoundError):
+            os.rename(self._folder_of(object_id), grave)
+        shutil.rmtree(grave)
+
     def all_ids(self) -> list[str]:
         """Every object on the disk, sorted, whether a version needs it or not."""
         found = (rest.parent.name + rest.name for rest in self._folder.glob("*/*"))
@@ -102,12 +122,31 @@ class Objects:
 
     def path(self, object_id: str) -> Path:
         """Where the object lies, or would lie; nothing is checked but the form of the id."""
-        if not _ID.fullmatch(object_id):
-            raise ValueError(f"{object_id!r} is not an object id")
-        return self._folder / object_id[:2] / object_id[2:]
+        return self._folder_of(self.place(object_id))
+
+    def place(self, object_id: str) -> str:
+        """The object that stands under this id now: itself, unless a purge replaced it."""
+        successors: dict[str, str] = sealed.read(self._successors, {})
+        return successors.get(object_id, object_id)
+
+    def supersede(self, successors: Mapping[str, str]) -> None:
+        """Put other objects in the place of these, all at once; nothing can undo it."""
+        known: dict[str, str] = sealed.read(self._successors, {})
+        moved = {old: successors.get(new, new) for old, new in known.items()}
+        sealed.write(self._successors, {**moved, **successors})
+
+    def superseded(self) -> list[str]:
+        """Objects on the disk that others have replaced: what a killed purge left to delete."""
+        known: dict[str, str] = sealed.read(self._successors, {})
+        return [object_id for object_id in known if self._folder_of(object_id).is_dir()]
 
     def __contains__(self, object_id: str) -> bool:
         return self.path(object_id).is_dir()
+
+    def _folder_of(self, object_id: str) -> Path:
+        if not _ID.fullmatch(object_id):
+            raise ValueError(f"{object_id!r} is not an object id")
+        return self._folder / object_id[:2] / object_id[2:]
 
     def _keep(self, folder: Path, object_id: str) -> None:
         place = self.path(object_id)
@@ -124,6 +163,13 @@ class Objects:
 
 class _NotPlainFilesError(ValueError):
     pass
+
+
+def _told_apart(folder: Path) -> list[tuple[str, int, str]]:
+    """The listing with one more file: what was purged and comes again needs a name of its own."""
+    place = folder / AGAIN
+    place.write_text(f"{int(place.read_text()) + 1 if place.exists() else 1}")
+    return _listing(folder)
 
 
 def _rename_unless_kept(folder: Path, place: Path) -> None:

@@ -5,6 +5,9 @@
       versions/00000042.json  manifests: what a version is made of; numbers are never reused
       HEAD                    number and hash of the live manifest: the only thing that moves
       log                     every move of HEAD
+      pins/, leases/          which old versions must keep their objects, which are being read
+      collected               versions that gave up their objects
+      successors              old object -> the same object without a purged document
       lock                    held by the one writer
       tmp/                    what is being written; anything left here is a killed run's
 
@@ -28,8 +31,9 @@ from nightshift.errors import (
     StoreExists,
     StoreMissing,
     UnknownVersion,
+    VersionCollected,
 )
-from state import durable, lock, log, verify, versions
+from state import collected, durable, leases, lock, log, verify, versions
 from state import head as heads
 from state.head import Head
 from state.manifest import Manifest
@@ -93,10 +97,17 @@ class Store:
         return head
 
     def manifest(self, version: int | None = None) -> Manifest:
-        """The manifest of `version`, by default the live one, checked against HEAD's digest."""
+        """The manifest of `version`, by default the live one, checked against HEAD's digest.
+
+        VersionCollected if its objects were given up: only `history` still tells of it.
+        """
         head = self.head()
         if version is None:
             return versions.read(self.root, head)
+        if version in collected.read(self.root):
+            raise VersionCollected(
+                f"the objects of version {version} were collected", hint="nightshift history"
+            )
         for here, found in versions.walk(self.root, head):
             if here.version == version:
                 return versions.sound(here, found)
@@ -109,6 +120,20 @@ class Store:
         """Every version that was ever live, oldest first."""
         chain = versions.walk(self.root, self.head())
         return [versions.sound(here, found) for here, found in chain][::-1]
+
+    def standing(self) -> list[Manifest]:
+        """The versions that still have their objects, oldest first."""
+        gone = collected.read(self.root)
+        return [manifest for manifest in self.history() if manifest.version not in gone]
+
+    def lease(self, version: int | None = None) -> tuple[Manifest, leases.Lease]:
+        """A version and the lease that keeps its objects from gc until it is released."""
+        while True:
+            manifest = self.manifest(version)
+            lease = leases.take(self.root, manifest.version)
+            if manifest.version not in collected.read(self.root):
+                return manifest, lease
+            lease.release()
 
     def log(self) -> list[dict[str, Any]]:
         """Every move of HEAD, oldest first: time, why, from, to, digest."""
@@ -150,6 +175,14 @@ class Store:
         log.append(self.root, manifest, head.digest)
         return head
 
+    def drop_superseded(self) -> None:
+        """Delete what a purge has replaced, and search files that may hold its vectors, first."""
+        superseded = self.objects.superseded()
+        if superseded:
+            shutil.rmtree(self.root / "cache", ignore_errors=True)
+        for object_id in superseded:
+            self.objects.drop(object_id)
+
     def _clear(self) -> None:
         """Finish or undo what a killed writer began, once it is sure which version is live."""
         live = heads.read(self.root)
@@ -160,6 +193,7 @@ class Store:
             log.mend(self.root, manifest, live.digest)
         versions.drop_after(self.root, live.version if live else 0)
         durable.unfinished(self.root / "HEAD").unlink(missing_ok=True)
+        self.drop_superseded()
         for leftover in (self.root / "tmp").iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)

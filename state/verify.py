@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.errors import StoreDamaged
+from state import collected, log, sealed, versions
 from state import head as heads
-from state import log, versions
 from state.head import Head
 from state.manifest import Manifest
-from state.objects import Objects
+from state.objects import SUCCESSORS, Objects
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is read next, how many were read, how many there are)."""
@@ -46,7 +46,8 @@ def verify(root: Path, objects: Objects, progress: Progress | None = None) -> li
             damage.append(Damage(versions.name(here.version), found, (here.version,)))
     finished = (before or head).version - 1
     damage += _log_damage(logged, sound, least=finished, most=head.version)
-    return damage + _object_damage(objects, sound, progress)
+    damage += _sealed_damage(root)
+    return damage + _object_damage(objects, _standing(root, sound), progress)
 
 
 def _live(root: Path) -> tuple[Head | None, list[Damage]]:
@@ -87,13 +88,31 @@ def _log_damage(
     return []
 
 
+def _sealed_damage(root: Path) -> Iterator[Damage]:
+    for path in [root / collected.FILE, root / SUCCESSORS, *sorted(root.glob("pins/*.json"))]:
+        try:
+            sealed.read(path)
+        except StoreDamaged:
+            version = (int(path.stem),) if path.stem.isdigit() else ()
+            yield Damage(path.relative_to(root).as_posix(), sealed.BROKEN, version)
+
+
+def _standing(root: Path, sound: Mapping[Head, Manifest]) -> dict[Head, Manifest]:
+    """Without the versions whose objects were collected, if it can be read which those are."""
+    try:
+        gone = collected.read(root)
+    except StoreDamaged:
+        gone = frozenset()
+    return {here: manifest for here, manifest in sound.items() if here.version not in gone}
+
+
 def _object_damage(
     objects: Objects, sound: Mapping[Head, Manifest], progress: Progress | None
 ) -> list[Damage]:
     needed: dict[str, list[int]] = defaultdict(list)
     for here, manifest in sound.items():
         for object_id in manifest.objects:
-            needed[object_id].append(here.version)
+            needed[_place(objects, object_id)].append(here.version)
     damage = []
     for done, object_id in enumerate(sorted(needed)):
         what = f"objects/{object_id[:2]}/{object_id[2:]}"
@@ -103,3 +122,10 @@ def _object_damage(
         if reason is not None:
             damage.append(Damage(what, reason, tuple(sorted(needed[object_id]))))
     return damage
+
+
+def _place(objects: Objects, object_id: str) -> str:
+    try:
+        return objects.place(object_id)
+    except StoreDamaged:
+        return object_id

@@ -27,7 +27,8 @@ def experts(
     from flows.live import open_live
     from state.store import Store
 
-    modules = open_live(Store.open(store), version).modules
+    with open_live(Store.open(store), version) as live:
+        modules = live.modules
     served: dict[str, list[str]] = {}
     for kind, expert in modules.router.experts.items():
         served.setdefault(expert, []).append(modules.kinds[kind].name)

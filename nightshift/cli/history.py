@@ -19,11 +19,13 @@ def history(
     store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """Every version, oldest first: what came, what was decided, how large it is."""
+    from state.pins import pinned
     from state.store import Store
 
     opened = Store.open(store)
-    versions = opened.history()
-    rows = [_row(manifest, manifest.version == versions[-1].version) for manifest in versions]
+    versions, pins = opened.history(), pinned(opened)
+    live = versions[-1].version
+    rows = [_row(m, m.version == live, pins.get(m.version)) for m in versions]
     if as_json:
         output.print_json(rows)
         return
@@ -32,7 +34,7 @@ def history(
         table.add_column(column, justify="right" if column in NUMBERS else "left")
     for row in rows:
         table.add_row(
-            f"{'*' if row['live'] else ' '}{row['version']}",
+            f"{'*' if row['live'] else ' '}{row['version']}{' pinned' if row['pinned'] else ''}",
             row["time"][:16].replace("T", " "),
             row["kind"],
             f"{row['documents']:,}",
@@ -59,11 +61,13 @@ def show(
     debug: DebugOption = False,
 ) -> None:
     """Everything about one version: decisions with their figures, quarantine, objects."""
+    from state.pins import pinned
     from state.store import Store
 
-    manifest = Store.open(store).manifest(version)
+    opened = Store.open(store)
+    manifest = opened.manifest(version)
     page = {
-        **_row(manifest, manifest.version == Store.open(store).head().version),
+        **_row(manifest, version == opened.head().version, pinned(opened).get(version)),
         "encoder": dict(manifest.encoder),
         "facts": dict(manifest.facts),
         "index": dict(manifest.index),
@@ -98,7 +102,7 @@ def _show_decisions(facts: Any) -> None:
         tell_outcome(Outcome(**outcome))
 
 
-def _row(manifest: Manifest, live: bool) -> dict[str, Any]:
+def _row(manifest: Manifest, live: bool, pinned: str | None) -> dict[str, Any]:
     facts = manifest.facts
     return {
         "version": manifest.version,
@@ -112,4 +116,5 @@ def _row(manifest: Manifest, live: bool) -> dict[str, Any]:
         "reason": manifest.reason,
         "seconds": facts["seconds"],
         "live": live,
+        "pinned": pinned,
     }

@@ -11,13 +11,18 @@ from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
+    compact,
     config,
     demo,
     evaluate,
     experts,
+    gc,
     history,
     init,
+    log,
     output,
+    pin,
+    purge,
     rollback,
     search,
     update,
@@ -44,6 +49,12 @@ app.command("rollback")(rollback.rollback)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)
 app.command("config")(config.config)
+app.command("log")(log.log)
+app.command("pin")(pin.pin)
+app.command("unpin")(pin.unpin)
+app.command("gc")(gc.gc)
+app.command("purge")(purge.purge)
+app.command("compact")(compact.compact)
 
 
 def _version(wanted: bool) -> None:

@@ -46,6 +46,20 @@ def plain(text: str, width: int = 0) -> str:
     return escape(shown)
 
 
+def size(count: int) -> str:
+    """Bytes for people.
+
+    >>> size(999), size(12_345_678)
+    ('999 B', '12.3 MB')
+    """
+    shown, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if shown < 1000:
+            break
+        shown, unit = shown / 1000, larger
+    return f"{count} B" if unit == "B" else f"{shown:.1f} {unit}"
+
+
 @contextmanager
 def progress() -> Iterator[Report]:
     """A bar on a terminal; elsewhere a line now and then."""
