@@ -25,6 +25,7 @@ from flows.publication import library_facts, publish, size_facts
 from nightshift.errors import NothingToDo
 from pipeline.batch import Batch
 from pipeline.decision import Findings, look
+from pipeline.detector import DRIFT_THRESHOLD
 from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
@@ -212,4 +213,6 @@ def detection_facts(live: Live, findings: Findings) -> dict[str, Any]:
         "p_value": findings.test.p_value,
         "shares": {str(level): share for level, share in findings.test.shares.items()},
         "kinds": {kind: list(shares) for kind, shares in findings.shares.items()},
+        "drift": list(findings.drift),
+        "drift_threshold": DRIFT_THRESHOLD,
     }

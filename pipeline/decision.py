@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.clusters import Rows, cut, join
-from pipeline.detector import NightTest, judge_night, stands_out
+from pipeline.detector import NightTest, drift_by_layer, judge_night, stands_out
 from pipeline.kinds import KindStatistics, Layers
 from pipeline.layers import Array
 
@@ -37,6 +37,8 @@ class Findings:
     groups: tuple[tuple[str | None, Rows], ...]
     shares: Mapping[str, tuple[float, ...]]
     night: int
+    drift: tuple[float, ...] = ()
+    """`drift_by_layer` of the night."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def look(
     """Test the night; sort it into known kinds and, if something is new, into new ones."""
     night = len(features)
     statistics = list(known.values())
-    surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
+    distances = [kind.distances(features) for kind in statistics]
+    drift = drift_by_layer(distances, statistics)
+    surprises = np.stack(
+        [kind.rank(far) for kind, far in zip(statistics, distances, strict=True)], axis=1
+    )
     test = judge_night(surprises.min(axis=1), groups, statistics, false_alarms_per_year)
     if test.new and len(waiting):
         features = np.concatenate([features, waiting])
@@ -76,7 +82,7 @@ def look(
         )
         for column, name in enumerate(known)
     }
-    return Findings(test, tuple(sorted_rows), shares, night)
+    return Findings(test, tuple(sorted_rows), shares, night, tuple(map(float, drift)))
 
 
 def _sort(

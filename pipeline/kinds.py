@@ -88,8 +88,12 @@ class KindStatistics:
 
     def surprise(self, features: Layers) -> Array:
         """The share of known documents that a document is farther out than (0 usual, 1 new)."""
+        return self.rank(self.distances(features))
+
+    def rank(self, distances: Array) -> Array:
+        """`surprise` of documents whose distances are known."""
         known = np.sort(self.novelty(self.scores))
-        return np.searchsorted(known, self.novelty(self.distances(features))) / max(1, len(known))
+        return np.searchsorted(known, self.novelty(distances)) / max(1, len(known))
 
     def save(self, folder: Path) -> None:
         """Write as one safetensors file; scatters are symmetric, so half of them is kept."""

@@ -9,6 +9,7 @@ import typer
 
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
+from nightshift.cli.record import tell_mlflow
 from nightshift.cli.told import tell_nights
 
 
@@ -39,6 +40,7 @@ def init(
     """Make a store from a corpus: version 1, its frozen index, the statistics of its kinds."""
     from flows.bootstrap import bootstrap
     from flows.settings import Settings
+    from state.store import Store
 
     settings = Settings(
         false_alarms_per_year=false_alarms, train_minutes=train_minutes, index=index
@@ -47,6 +49,7 @@ def init(
         night = bootstrap(store, corpus, encoder=encoder, settings=settings, progress=progress)
     if as_json:
         output.print_json({"version": night.version, "batches": [night.as_json()]})
-        return
-    tell_nights([night])
-    output.err.print(f"next: nightshift search QUERY --store {store}", markup=False)
+    else:
+        tell_nights([night])
+        output.err.print(f"next: nightshift search QUERY --store {store}", markup=False)
+    tell_mlflow(Store.open(store))

@@ -9,8 +9,9 @@ import typer
 
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
+from nightshift.cli.record import tell_mlflow
 from nightshift.cli.told import tell_nights
-from nightshift.errors import UsageError
+from nightshift.errors import NothingToDo, UsageError
 
 
 def update(
@@ -40,11 +41,14 @@ def update(
         raise UsageError("an update needs batches or an inbox", hint="nightshift update BATCH")
     opened = Store.open(store)
     paths = pending(inbox) if inbox else list(batches or ())
-    with output.progress() as progress:
-        if dry_run:
-            nights = preview(opened, paths, again=again, progress=progress)
-        else:
-            nights = live_through(opened, paths, again=again, progress=progress)
+    try:
+        with output.progress() as progress:
+            lived = preview if dry_run else live_through
+            nights = lived(opened, paths, again=again, progress=progress)
+    except NothingToDo:
+        if not dry_run:
+            tell_mlflow(opened)
+        raise
     versions = [night.version for night in nights if night.version]
     if as_json:
         page = {
@@ -52,7 +56,9 @@ def update(
             "batches": [night.as_json() for night in nights],
         }
         output.print_json({**page, "dry_run": True} if dry_run else page)
-        return
-    tell_nights(nights)
-    if dry_run:
+    else:
+        tell_nights(nights)
+    if not dry_run:
+        tell_mlflow(opened)
+    elif not as_json:
         output.err.print("nothing was changed; without --dry-run the gate decides as well")
