@@ -25,20 +25,13 @@ def drift(layers: Sequence[int], shares: Sequence[float], threshold: float) -> b
     colours = [ALARM if share > threshold else ACCENT for share in shares]
     axes.bar([str(layer) for layer in layers], shares, color=colours, width=0.6)
     axes.axhline(threshold, color=INK, linestyle="--", linewidth=1.2)
-    axes.annotate(
-        f"threshold {threshold:.0%}",
-        (1, threshold),
-        xycoords=("axes fraction", "data"),
-        xytext=(-4, 4),
-        textcoords="offset points",
-        ha="right",
-        color=INK,
-    )
+    axes.set_xlim(-1, len(shares))
     axes.set_ylim(0, max(1.15 * max(shares, default=0), 2.5 * threshold, 0.01))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xlabel("layer of the frozen encoder")
     axes.set_ylabel("documents beyond the 95 % level")
     axes.set_title("What each layer saw", loc="left")
+    axes.set_title(f"dashed: threshold {threshold:.0%}", loc="right", fontsize="medium", color=INK)
     return _png(figure)
 
 
@@ -56,9 +49,9 @@ def growth(versions: Sequence[int], documents: Sequence[int], experts: Sequence[
         axes.set_ylabel(name)
         axes.set_ylim(0, 1.15 * max([*values, 1]))
         axes.grid(axis="y", alpha=0.25)
-        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     lower.set_xlim(min(versions) - 0.5, max(versions) + 0.5)
-    lower.xaxis.set_major_locator(MaxNLocator(MOST_TICKS, integer=True))
+    lower.xaxis.set_major_locator(MaxNLocator(MOST_TICKS, integer=True, min_n_ticks=1))
     upper.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     lower.set_xlabel("version")
     upper.set_title("Growth", loc="left")
