@@ -27,8 +27,8 @@ from flows.publication import library_facts, publish, size_facts
 from flows.settings import Settings
 from nightshift.errors import NothingToDo
 from pipeline.batch import Batch
-from pipeline.decision import DRIFT, Findings, look
-from pipeline.detector import TAILS
+from pipeline.decision import Findings, look
+from pipeline.detector import DRIFT_THRESHOLD
 from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
@@ -216,10 +216,6 @@ def detection_facts(live: Live, findings: Findings) -> dict[str, Any]:
         "p_value": findings.test.p_value,
         "shares": {str(level): share for level, share in findings.test.shares.items()},
         "kinds": {kind: list(shares) for kind, shares in findings.shares.items()},
-        "drift": {
-            "layers": list(live.modules.layers),
-            "shares": list(findings.drift),
-            "usual": 1 - DRIFT,
-            "threshold": 1 - DRIFT + TAILS[DRIFT],
-        },
+        "drift": list(findings.drift),
+        "drift_threshold": DRIFT_THRESHOLD,
     }

@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.clusters import Rows, cut, join
-from pipeline.detector import NightTest, judge_night, stands_out
+from pipeline.detector import NightTest, drift_by_layer, judge_night, stands_out
 from pipeline.kinds import KindStatistics, Layers
 from pipeline.layers import Array
 
 ENOUGH_DOCUMENTS = 100
 GROWN = 1.5
-DRIFT = 0.95
 FOREIGN, AT_HOME = 0.95, 0.8
 """A document more surprising than the one and less than the other belongs elsewhere."""
 
@@ -31,15 +30,15 @@ FOREIGN, AT_HOME = 0.95, 0.8
 class Findings:
     """A night as the layers see it: the test, and rows by kind (None: a kind not seen before).
 
-    Rows from `night` on belong to the pool of documents that waited. `drift[layer]` is the share
-    of the night beyond DRIFT of every known kind, as that layer sees it.
+    Rows from `night` on belong to the pool of documents that waited.
     """
 
     test: NightTest
     groups: tuple[tuple[str | None, Rows], ...]
     shares: Mapping[str, tuple[float, ...]]
     night: int
-    drift: tuple[float, ...]
+    drift: tuple[float, ...] = ()
+    """`drift_by_layer` of the night."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,11 @@ def look(
     """Test the night; sort it into known kinds and, if something is new, into new ones."""
     night = len(features)
     statistics = list(known.values())
-    surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
-    beyond = np.logical_and.reduce([kind.beyond(features, DRIFT) for kind in statistics])
-    drift = tuple(beyond.mean(axis=0).tolist()) if night else (0.0,) * beyond.shape[1]
+    distances = [kind.distances(features) for kind in statistics]
+    drift = drift_by_layer(distances, statistics)
+    surprises = np.stack(
+        [kind.rank(far) for kind, far in zip(statistics, distances, strict=True)], axis=1
+    )
     test = judge_night(surprises.min(axis=1), groups, statistics, false_alarms_per_year)
     if test.new and len(waiting):
         features = np.concatenate([features, waiting])
@@ -81,7 +82,7 @@ def look(
         )
         for column, name in enumerate(known)
     }
-    return Findings(test, tuple(sorted_rows), shares, night, drift)
+    return Findings(test, tuple(sorted_rows), shares, night, tuple(map(float, drift)))
 
 
 def _sort(

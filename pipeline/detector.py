@@ -24,6 +24,9 @@ from pipeline.layers import Array
 
 TAILS = {0.80: 0.10, 0.95: 0.05, 0.99: 0.03}
 """Level -> the excess over 1 - level that counts as something new (docs/decisions.md)."""
+DRIFT_LEVEL = 0.95
+"""Where a single layer is looked at, for people: the test itself takes all layers together."""
+DRIFT_THRESHOLD = 1 - DRIFT_LEVEL + TAILS[DRIFT_LEVEL]
 NEAR_BEST = 0.03
 NIGHTS_PER_YEAR = 365
 
@@ -54,6 +57,19 @@ def judge_night(
     p_value = min(1.0, len(TAILS) * min(p_values))
     shares = {level: float((surprise > level).mean()) for level in TAILS}
     return NightTest(shares, p_value, p_value < false_alarms_per_year / NIGHTS_PER_YEAR)
+
+
+def drift_by_layer(distances: Sequence[Array], known: Sequence[KindStatistics]) -> Array:
+    """The share of a night that each layer puts beyond DRIFT_LEVEL of every known kind.
+
+    `distances` holds one array (documents, layers) for each of `known`.
+    """
+    beyond = [
+        far > np.quantile(kind.scores, DRIFT_LEVEL, axis=0)
+        for far, kind in zip(distances, known, strict=True)
+    ]
+    everywhere = np.logical_and.reduce(beyond)
+    return np.asarray(everywhere.sum(axis=0) / max(1, len(distances[0])))
 
 
 def stands_out(surprise: Array) -> bool:

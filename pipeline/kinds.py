@@ -89,15 +89,12 @@ class KindStatistics:
 
     def surprise(self, features: Layers) -> Array:
         """The share of known documents that a document is farther out than (0 usual, 1 new)."""
-        known = np.sort(self.novelty(self.scores))
-        return np.searchsorted(known, self.novelty(self.distances(features))) / max(1, len(known))
+        return self.rank(self.distances(features))
 
-    def beyond(self, features: Layers, level: float) -> npt.NDArray[np.bool_]:
-        """Per document and layer: whether it is farther out than `level` of the known documents."""
-        beyond: npt.NDArray[np.bool_] = self.distances(features) > np.quantile(
-            self.scores, level, axis=0
-        )
-        return beyond
+    def rank(self, distances: Array) -> Array:
+        """`surprise` of documents whose distances are known."""
+        known = np.sort(self.novelty(self.scores))
+        return np.searchsorted(known, self.novelty(distances)) / max(1, len(known))
 
     def save(self, folder: Path) -> None:
         """Write as one safetensors file; scatters are symmetric, so half of them is kept."""

@@ -15,6 +15,7 @@ from nightshift.cli.options import (
     JsonOption,
     StoreOption,
 )
+from nightshift.cli.record import tell_mlflow
 from nightshift.cli.told import tell_nights
 
 
@@ -36,12 +37,14 @@ def init(
     """Make a store from a corpus: version 1, its frozen index, the statistics of its kinds."""
     from flows.bootstrap import bootstrap
     from flows.sources import settings_from
+    from state.store import Store
 
     settings = settings_from({"index": index, "encoder": encoder})
     with output.progress() as progress:
         night = bootstrap(store, corpus, settings=settings, progress=progress)
     if as_json:
         output.print_json({"version": night.version, "batches": [night.as_json()]})
-        return
-    tell_nights([night])
-    output.err.print(f"next: nightshift search QUERY --store {store}", markup=False)
+    else:
+        tell_nights([night])
+        output.err.print(f"next: nightshift search QUERY --store {store}", markup=False)
+    tell_mlflow(Store.open(store))

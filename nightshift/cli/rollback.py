@@ -8,6 +8,7 @@ import typer
 
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
+from nightshift.cli.record import tell_mlflow
 from nightshift.cli.told import tell_rollback
 
 
@@ -30,8 +31,11 @@ def rollback(
     from flows.rollback import rollback as take_back
     from state.store import Store
 
-    done = take_back(Store.open(store), version, reason, documents=documents, dry_run=dry_run)
+    opened = Store.open(store)
+    done = take_back(opened, version, reason, documents=documents, dry_run=dry_run)
     if as_json:
         output.print_json(done.as_json())
-        return
-    tell_rollback(done)
+    else:
+        tell_rollback(done)
+    if not dry_run:
+        tell_mlflow(opened)

@@ -20,8 +20,9 @@ from nightshift.cli.options import (
     StoreOption,
     TrainMinutesOption,
 )
+from nightshift.cli.record import tell_mlflow
 from nightshift.cli.told import tell_nights
-from nightshift.errors import UsageError
+from nightshift.errors import NothingToDo, UsageError
 
 
 def update(
@@ -68,11 +69,14 @@ def update(
     )
     opened = Store.open(store)
     paths = pending(inbox) if inbox else list(batches or ())
-    with output.progress() as progress:
-        if dry_run:
-            nights = preview(opened, paths, settings=settings, again=again, progress=progress)
-        else:
-            nights = live_through(opened, paths, settings=settings, again=again, progress=progress)
+    try:
+        with output.progress() as progress:
+            lived = preview if dry_run else live_through
+            nights = lived(opened, paths, settings=settings, again=again, progress=progress)
+    except NothingToDo:
+        if not dry_run:
+            tell_mlflow(opened)
+        raise
     versions = [night.version for night in nights if night.version]
     if as_json:
         page = {
@@ -80,7 +84,9 @@ def update(
             "batches": [night.as_json() for night in nights],
         }
         output.print_json({**page, "dry_run": True} if dry_run else page)
-        return
-    tell_nights(nights)
-    if dry_run:
+    else:
+        tell_nights(nights)
+    if not dry_run:
+        tell_mlflow(opened)
+    elif not as_json:
         output.err.print("nothing was changed; without --dry-run the gate decides as well")

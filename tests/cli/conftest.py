@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import worlds
 
+from flows.mirror import Mirrored
 from nightshift.cli import main, output
 
 
@@ -35,6 +36,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def typed(*words: object) -> Result:
         monkeypatch.setattr("sys.argv", ["nightshift", *map(str, words)])
         monkeypatch.setattr(output, "debugging", False)
+        # MLflow takes seconds a command; what it is told has tests of its own.
+        monkeypatch.setattr("flows.mirror.mirror", lambda store: Mirrored((), (), None))
         capsys.readouterr()
         with pytest.raises(SystemExit) as leaving:
             main.run()

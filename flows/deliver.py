@@ -1,0 +1,59 @@
+"""Telling MLflow everything it has not been told; run as a process of its own by `flows.mirror`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from flows.record import record_of
+from nightshift.errors import NightshiftError
+from state.mirror import deliver
+from state.outbox import acknowledge, destination, telling, waiting
+from state.store import Store
+
+LONGEST = 200
+
+
+def deliver_waiting(store: Store) -> list[int]:
+    """Tell every version that waits, oldest first, and those that come meanwhile; which they were.
+
+    The first that fails ends it: an MLflow that is down for one is down for all.
+    """
+    to = destination(store.root)
+    told: list[int] = []
+    with telling(store.root):
+        while todo := waiting(store, to):
+            if to.artifacts:
+                to.artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for manifest in todo:
+                run = deliver(record_of(store, manifest), to)
+                acknowledge(store.root, manifest, to, run)
+                told.append(manifest.version)
+    return told
+
+
+def in_one_sentence(error: BaseException) -> str:
+    """What went wrong, short, without the password that an address may hold.
+
+    >>> in_one_sentence(ValueError("no route to http://me:secret@tracker/api\\nTraceback ..."))
+    'no route to http://tracker/api'
+    """
+    said = error.message if isinstance(error, NightshiftError) else str(error)
+    first = next(iter(said.strip().splitlines()), type(error).__name__)
+    first = re.sub(r"://[^/@\s]*@", "://", first)
+    return first if len(first) <= LONGEST else first[: LONGEST - 1] + "…"
+
+
+def main() -> None:
+    """Deliver for the store named on the command line; an error is a line of JSON on stdout."""
+    try:
+        deliver_waiting(Store.open(Path(sys.argv[1])))
+    except Exception as error:
+        print(json.dumps({"error": in_one_sentence(error)}))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

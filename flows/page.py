@@ -1,0 +1,91 @@
+"""A version's decision as a page of Markdown, in words of the kinds and of nobody's document.
+
+Only what a purge need not take back may be said here: no text, no document's name, and of the
+words that name a group only those of a kind, which are common to dozens of documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from state.manifest import Manifest
+
+OWN_WORDS = ("init", "rollback")
+"""Versions whose reason was typed by a person or names batches; others are told by their facts."""
+
+
+def kind_ids(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The kinds' ids by the names that outcomes use; of two kinds of one name, the younger."""
+    return {name: id_ for id_, name in facts.get("kinds", {}).items()}
+
+
+def reason(manifest: Manifest) -> str:
+    """Why the version exists, in one line.
+
+    >>> facts = {"outcomes": [{"outcome": "spawn", "kind": "moon-tides", "documents": 120},
+    ...                       {"outcome": "wait", "kind": "jane-doe", "documents": 3}],
+    ...          "kinds": {"k2": "moon-tides"}}
+    >>> reason(Manifest(2, 1, "", "night", "", {}, {}, {}, facts))
+    'spawn k2 moon-tides, wait (3 documents)'
+    """
+    if manifest.kind in OWN_WORDS:
+        return manifest.reason
+    ids = kind_ids(manifest.facts)
+    told = [
+        f"{each['outcome']} {ids[each['kind']]} {each['kind']}"
+        if each["kind"] in ids
+        else f"{each['outcome']} ({each['documents']} documents)"
+        for each in manifest.facts.get("outcomes", [])
+    ]
+    return ", ".join(told) or ("documents changed" if manifest.kind == "night" else manifest.kind)
+
+
+def decision(manifest: Manifest) -> str:
+    """What was decided and why, as people read it in MLflow."""
+    facts = manifest.facts
+    lines = [f"# Version {manifest.version}: {manifest.kind}", "", reason(manifest), ""]
+    changes = [f"{count} {what}" for what, count in facts.get("documents", {}).items() if count]
+    lines += [f"Documents: {', '.join(changes) or 'no change'}.", *_test(facts)]
+    outcomes = facts.get("outcomes", [])
+    if outcomes:
+        lines += [
+            "",
+            "| outcome | kind | documents | expert | why | gate: nDCG@10, 90 % interval |",
+            "|---|---|---|---|---|---|",
+            *(_row(outcome, kind_ids(facts)) for outcome in outcomes),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _test(facts: Mapping[str, Any]) -> list[str]:
+    detection = facts.get("detection", {})
+    if "p_value" not in detection:
+        return []
+    said = "Something is new" if detection["new"] else "Nothing is new"
+    shares = ", ".join(
+        f"{100 * share:.0f} % beyond {100 * float(level):.0f} %"
+        for level, share in detection["shares"].items()
+    )
+    return [f"{said} (p = {detection['p_value']:.2g}): {shares} at layers {detection['layers']}."]
+
+
+def _row(outcome: Mapping[str, Any], ids: Mapping[str, str]) -> str:
+    known = outcome["kind"] in ids
+    kind = f"{ids[outcome['kind']]} {outcome['kind']}" if known else "-"
+    # What the gate and the decision say names kinds by id; a quarantine may quote the document.
+    why = outcome["reason"] if outcome["outcome"] != "quarantine" else "see `nightshift show`"
+    expert = outcome.get("expert") or "-"
+    cells = [outcome["outcome"], kind, str(outcome["documents"]), expert, why, _gate(outcome)]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _gate(outcome: Mapping[str, Any]) -> str:
+    gate = outcome.get("gate")
+    if not gate:
+        return "-"
+    low, high = gate["interval"]
+    verdict = "accepted" if gate["accepted"] else "refused"
+    sort = "synthetic" if gate["synthetic"] else "real"
+    figures = f"{100 * gate['gain']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{verdict}: {figures} points on {gate['queries']} {sort} queries"
