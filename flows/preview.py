@@ -42,11 +42,11 @@ def preview(
     progress: Progress = silent,
 ) -> list[Night]:
     """What `update` would decide for each pending batch, before the gate, and its seconds."""
-    live = open_live(store, settings=settings)
-    nights = [
-        _preview(live, ingest(batch, live.library), progress)
-        for batch in claim(store, paths, again=again)
-    ]
+    with open_live(store, settings=settings) as live:
+        nights = [
+            _preview(live, ingest(batch, live.library), progress)
+            for batch in claim(store, paths, again=again)
+        ]
     if not nights:
         raise NothingToDo("no batch is pending", hint="nightshift history")
     return nights

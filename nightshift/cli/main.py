@@ -14,6 +14,8 @@ from nightshift.cli import (
     compact,
     config,
     demo,
+    diff,
+    doctor,
     evaluate,
     experts,
     gc,
@@ -48,7 +50,9 @@ app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)
+app.command("diff")(diff.diff)
 app.command("config")(config.config)
+app.command("doctor")(doctor.doctor)
 app.command("log")(log.log)
 app.command("pin")(pin.pin)
 app.command("unpin")(pin.unpin)

@@ -1,0 +1,1 @@
+"""What `nightshift doctor` looks at; each file has the checks of one neighbour."""
