@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import worlds
-from conftest import Run
 
 from flows.mirror import Mirrored, mirror
 from state.store import Store
 
+Run = Callable[..., Any]
 DOWN = Mirrored((), (2,), "connection refused")
 
 
