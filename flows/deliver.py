@@ -40,7 +40,11 @@ def in_one_sentence(error: BaseException) -> str:
     >>> in_one_sentence(ValueError("no route to http://me:secret@tracker/api\\nTraceback ..."))
     'no route to http://tracker/api'
     """
-    said = error.message if isinstance(error, NightshiftError) else str(error)
+    root = error
+    while not isinstance(error, NightshiftError) and (cause := root.__cause__ or root.__context__):
+        # "Connection refused" says more than the four errors around it.
+        root = cause
+    said = str(getattr(root, "message", None) or getattr(root, "strerror", None) or root)
     first = next(iter(said.strip().splitlines()), type(error).__name__)
     first = re.sub(r"://[^/@\s]*@", "://", first)
     return first if len(first) <= LONGEST else first[: LONGEST - 1] + "…"

@@ -31,13 +31,13 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Type `nightshift` and these words."""
+    """Type `nightshift` and these words. MLflow is told nothing: that takes seconds a command, and
+    has tests of its own."""
+    monkeypatch.setattr("flows.mirror.mirror", lambda store: Mirrored((), (), None))
 
     def typed(*words: object) -> Result:
         monkeypatch.setattr("sys.argv", ["nightshift", *map(str, words)])
         monkeypatch.setattr(output, "debugging", False)
-        # MLflow takes seconds a command; what it is told has tests of its own.
-        monkeypatch.setattr("flows.mirror.mirror", lambda store: Mirrored((), (), None))
         capsys.readouterr()
         with pytest.raises(SystemExit) as leaving:
             main.run()

@@ -39,13 +39,17 @@ class Mortal:
         return getattr(self.client, name)
 
 def record(version, aliases):
-    page = Record(f"version {version}", f"{version}" * 64, "5" * 64, version, 1700000000000 + version,
-        1000, "sea", {"seed": "0"}, {"documents": 300.0 + version}, {"nightshift.kind": "night"},
-        (Dataset("b", "d" * 64, "{}"),), {"decision.md": b"# why", "modules/router/r.json": b"{}"},
-        aliases=aliases)
+    page = Record(
+        f"version {version}", f"{version}" * 64, "5" * 64, version, 1700000000000 + version, 1000,
+        "sea", {"seed": "0"}, {"documents": 300.0 + version}, {"nightshift.kind": "night"},
+        (Dataset("b", "d" * 64, "{}"),),
+        {"decision.md": b"# why", "modules/router/r.json": b"{}"},
+        aliases=aliases,
+    )
     return dataclasses.replace(page, children=(page.part("gate", 10, {}, {"gain": 0.1}),))
 
-first, second = record(1, {"champion": "1" * 64}), record(2, {"champion": "2" * 64, "previous": "1" * 64})
+first = record(1, {"champion": "1" * 64})
+second = record(2, {"champion": "2" * 64, "previous": "1" * 64})
 
 def place(file):
     return Destination(f"sqlite:///{file}", root / "artifacts")
@@ -72,7 +76,8 @@ def look(file):
         "unfinished": [r.info.run_name for r in runs if r.info.status != "FINISHED"],
         "undelivered": [r.info.run_name for r in runs if "mlflow.parentRunId" not in r.data.tags
                         and r.data.tags.get("nightshift.delivered") != "true"],
-        "points": max(len(client.get_metric_history(r.info.run_id, m)) for r in runs for m in r.data.metrics),
+        "points": max(len(client.get_metric_history(r.info.run_id, m))
+                      for r in runs for m in r.data.metrics),
         "metrics": sum(len(r.data.metrics) for r in runs),
         "datasets": sorted(len(r.inputs.dataset_inputs) for r in runs),
         "files": sorted(len(client.list_artifacts(r.info.run_id)) for r in runs),
