@@ -33,13 +33,15 @@ def update(
     """A night: take in everything pending, in order; each batch becomes one version."""
     from flows.night import update as live_through
     from flows.preview import preview
-    from pipeline.batch import pending
+    from pipeline.inbox import pending, waiting
     from state.store import Store
 
     if bool(batches) == bool(inbox):
         raise UsageError("an update needs batches or an inbox", hint="nightshift update BATCH")
     opened = Store.open(store)
     paths = pending(inbox) if inbox else list(batches or ())
+    for entry, reason in (waiting(inbox) if inbox else {}).items():
+        output.err.print(output.plain(f"{entry.name} waits: {reason}"))
     with output.progress() as progress:
         if dry_run:
             nights = preview(opened, paths, again=again, progress=progress)
