@@ -16,6 +16,8 @@ from typing import overload
 
 from pipeline.documents import Document
 
+WRITTEN = json.JSONEncoder(ensure_ascii=False)
+
 
 class Spool(Sequence[Document]):
     """Documents as JSON lines in an anonymous file; in memory, eight bytes for each.
@@ -35,7 +37,7 @@ class Spool(Sequence[Document]):
 
     def append(self, document: Document) -> None:
         fields = [document.source, document.id, document.title, document.text, document.metadata]
-        line = json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+        line = WRITTEN.encode(fields).encode() + b"\n"
         self._file.write(line)
         self._ends.append(self._ends[-1] + len(line))
 

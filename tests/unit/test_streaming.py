@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +15,11 @@ import pytest
 
 from nightshift.errors import BatchError
 from pipeline import batch as reading
-from pipeline.batch import Batch, read_batch
+from pipeline.batch import read_batch
 
+ROOT = Path(__file__).parents[2]
 CEILING = 24 * 2**20
-"""Bytes at the peak for 20,000 documents, whatever their length: the texts alone are 40 MB."""
+"""Bytes at the peak for 40 MB of documents, and for 80 MB of longer ones."""
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -33,25 +36,47 @@ def corpus(path: Path, documents: int, length: int) -> Path:
     return path
 
 
-def peak(path: Path) -> tuple[int, Batch]:
-    tracemalloc.start()
-    batch = read_batch(path)
-    assert batch.present
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return most, batch
+READ = """
+import re, sys
+from pathlib import Path
+from pipeline.batch import read_batch
+
+def kilobytes(what):
+    return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+read_batch(Path(sys.argv[1]))
+before = kilobytes("VmRSS")
+batch = read_batch(Path(sys.argv[2]))
+assert len(batch.present) == len(batch.documents) == int(sys.argv[3])
+print(1024 * (kilobytes("VmHWM") - before))
+"""
+
+
+def growth(folder: Path, documents: int, length: int) -> int:
+    """Bytes of memory that a process of its own takes, at the most, for reading a corpus."""
+    little = corpus(folder / "little.jsonl", 10, 10)
+    much = corpus(folder / "much.jsonl", documents, length)
+    words = [sys.executable, "-c", READ, str(little), str(much), str(documents)]
+    result = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    return int(result.stdout)
 
 
 def test_documents_wait_on_disk_and_not_in_memory(tmp_path: Path) -> None:
-    most, batch = peak(corpus(tmp_path / "b.jsonl", 20_000, 2000))
-    assert most < CEILING
-    assert batch.documents[12_345].text.startswith("12345 ")
+    assert growth(tmp_path, 20_000, 2000) < CEILING
 
 
-def test_longer_texts_do_not_raise_the_ceiling(tmp_path: Path) -> None:
-    short, _ = peak(corpus(tmp_path / "short.jsonl", 100, 20_000))
-    long, _ = peak(corpus(tmp_path / "long.jsonl", 100, 200_000))
-    assert long < short + 3 * 2**20, "some copies of one document, and no more"
+def test_ten_times_the_text_does_not_raise_the_ceiling(tmp_path: Path) -> None:
+    assert growth(tmp_path, 4000, 20_000) < CEILING
+
+
+def test_a_document_of_fifty_megabytes_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    path = corpus(tmp_path / "b.jsonl", 1, 50_000_000)
+    tracemalloc.start()
+    batch = read_batch(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [entry.reason for entry in batch.quarantined] == ["longer than 10,000,000 characters"]
+    assert most < 5 * 50_000_000, "some copies of the line that is being read"
 
 
 def test_the_digest_is_what_stores_of_old_hold(tmp_path: Path) -> None:
