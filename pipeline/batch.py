@@ -1,4 +1,4 @@
-"""A batch: what one delivery brings, read whole from a folder or a file.
+"""A batch: what one delivery brings, read once from a folder or a file; its documents wait on disk.
 
 Files outside of it are never read. What cannot be used is listed with its place and its reason, and
 the rest goes on.
@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.errors import BatchError
-from pipeline.corpus import TEXT_LIMIT, Corpus, read_corpus, read_texts
-from pipeline.delivery import Delivery, deliver, digest
+from pipeline.columns import USUAL, read_columns
+from pipeline.corpus import TEXT_LIMIT, Corpus, read_records_into, read_text_into
+from pipeline.delivery import Delivery, Digest, deliver
 from pipeline.documents import Document, Key, Pair
+from pipeline.files import File, Refused, printable
+from pipeline.formats import JSON_LINES, RECORDS, TEXTS, TOLD
 from pipeline.judgements import read_pairs
-from pipeline.readers import (
-    File,
-    Quarantined,
-    Refused,
-    check_identifier,
-    decode,
-    parse_object,
-    printable,
-)
+from pipeline.readers import Quarantined, check_identifier, decode, parse_object, without_mark
 
-JSON_LINES = (".jsonl", ".jsonl.gz")
-TEXTS = (".md", ".txt")
-UNFINISHED = (".tmp", ".part")
-CORPUS = ("corpus.jsonl", "corpus.jsonl.gz")
-QUERIES = ("queries.jsonl", "queries.jsonl.gz")
+CORPUS = tuple(f"corpus{ending}" for ending in RECORDS)
+QUERIES = tuple(f"queries{ending}" for ending in JSON_LINES)
 TRAIN = "qrels/train.tsv"
 SETTINGS = "batch.json"
 BYTES_PER_CHARACTER = 4
@@ -38,7 +31,7 @@ BYTES_PER_CHARACTER = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """What a delivery holds.
+    """What a delivery holds; each document is read from disk whenever it is asked for.
 
     `digest` names the content: the same files have the same digest wherever they lie. In a
     `snapshot`, a document of this source that is not `present` any more is deleted. A pair may
@@ -51,7 +44,7 @@ class Batch:
     label: str | None
     instruction: str | None
     time: str | None
-    documents: tuple[Document, ...]
+    documents: Sequence[Document]
     deleted: tuple[Key, ...]
     snapshot: bool
     pairs: tuple[Pair, ...]
@@ -65,10 +58,18 @@ class Batch:
 
 
 def read_batch(path: Path, default_source: str = "default") -> Batch:
-    """The batch at `path`; `BatchError` where there is none, or where its source is in doubt."""
+    """The batch at `path`; `BatchError` where there is none, or where its source is in doubt.
+
+    A batch is one of
+
+    - a folder with `corpus.<format>`, else with any files of these formats at its top: `.jsonl`,
+      `.csv` and `.tsv` (each also packed as `.gz` or `.zst`), `.parquet`;
+    - a folder of texts, at any depth: `.md`, `.txt`, `.html`, `.htm`;
+    - one file of the first kind of formats.
+
+    A batch that changes while it is being read is refused: it is never half taken.
+    """
     path = Path(os.path.abspath(path))
-    if path.is_file() and not path.name.lower().endswith(JSON_LINES):
-        raise _no_batch(path)
     try:
         return _Reading(path, default_source).batch()
     except OSError as error:
@@ -85,29 +86,10 @@ def source_of(folder: Path, default_source: str = "default") -> str:
     return reading.source
 
 
-def pending(inbox: Path) -> list[Path]:
-    """The batches that wait in a folder, in the order of their names.
-
-    Hidden entries, links, and what is still being written (`.tmp`, `.part`) do not count.
-    """
-    if not inbox.is_dir():
-        raise BatchError(
-            f"there is no inbox folder at {inbox}", hint=f"mkdir -p {shlex.quote(str(inbox))}"
-        )
-    return sorted((entry for entry in inbox.iterdir() if _waits(entry)), key=lambda e: e.name)
-
-
-def _waits(entry: Path) -> bool:
-    name = entry.name.lower()
-    if name.startswith(".") or name.endswith(UNFINISHED) or entry.is_symlink():
-        return False
-    return entry.is_dir() or (entry.is_file() and name.endswith(JSON_LINES))
-
-
 def _no_batch(path: Path) -> BatchError:
     return BatchError(
-        f"{path} is not a batch: it takes a folder with corpus.jsonl or other .jsonl or .jsonl.gz "
-        "files, a folder of .md and .txt files, or one .jsonl or .jsonl.gz file",
+        f"{path} is not a batch: it takes a folder with corpus.jsonl or other files that end in "
+        f"{TOLD}, a folder of {', '.join(TEXTS)} files, or one file of the former kind",
         hint=f"ls {shlex.quote(str(path if path.exists() else path.parent))}",
     )
 
@@ -116,37 +98,46 @@ class _Reading:
     """One pass over a delivery, keeping what was read and what was refused."""
 
     def __init__(self, path: Path, default_source: str) -> None:
-        if not path.exists():
+        if not (path.is_dir() or (path.is_file() and path.name.lower().endswith(RECORDS))):
             raise _no_batch(path)
         self.path = path
         self.delivery: Delivery = deliver(path)
-        self.files: list[File] = []
+        self.held: dict[str, bytes] = {}
         self.quarantined = self.delivery.unfollowed()
         self.source = default_source
+        self.columns = USUAL
         self.about: dict[str, str | None] = {}
 
     def batch(self) -> Batch:
         self.read_settings()
         corpora, texts = self._corpora(), self._texts()
-        if corpora:
-            corpus = read_corpus(self._read(corpora), self.source)
-        elif texts:
-            corpus = read_texts(self._read_those_possible(texts), self.source)
-        else:
+        if not corpora and not texts:
             raise _no_batch(self.path)
-        self.quarantined += corpus.quarantined
+        corpus, digest = Corpus(self.source), Digest()
+        self._hold(self._judged() if corpora else [])
+        # The digest wants the files in the order of their names, whatever they are for.
+        for name in sorted({*self.held, *(corpora or texts)}):
+            if name in self.held:
+                digest.add(name, self.held[name])
+            elif corpora:
+                with self.delivery.stream(name, digest) as file:
+                    read_records_into(corpus, file, self.columns)
+            else:
+                self._read_text(name, corpus, digest)
+        self.quarantined += corpus.told()
         pairs = self._pairs() if corpora else []
-        return self._assemble(corpus, pairs, snapshot=not corpora)
+        self.delivery.check_unchanged()
+        return self._assemble(corpus, digest, pairs, snapshot=not corpora)
 
-    def _assemble(self, corpus: Corpus, pairs: list[Pair], snapshot: bool) -> Batch:
+    def _assemble(self, corpus: Corpus, digest: Digest, pairs: list[Pair], snapshot: bool) -> Batch:
         return Batch(
             name=self.path.name,
-            digest=digest(self.files),
+            digest=digest.hexdigest(),
             source=self.source,
             label=self.about.get("label"),
             instruction=self.about.get("instruction"),
             time=self.about.get("time"),
-            documents=tuple(corpus.documents.values()),
+            documents=corpus.documents,
             deleted=tuple(corpus.deleted.values()),
             snapshot=snapshot,
             pairs=tuple(pairs),
@@ -156,17 +147,21 @@ class _Reading:
     def _corpora(self) -> list[str]:
         top = [name for name in self.delivery.names if "/" not in name and name not in QUERIES]
         named = [name for name in top if name in CORPUS]
-        return named or [name for name in top if name.lower().endswith(JSON_LINES)]
+        return named or [name for name in top if name.lower().endswith(RECORDS)]
 
     def _texts(self) -> list[str]:
         return [name for name in self.delivery.names if name.lower().endswith(TEXTS)]
 
+    def _judged(self) -> list[str]:
+        """Queries and judgements; they are few, and all of them are in memory as pairs anyway."""
+        there = self.delivery.names
+        return [name for name in (*QUERIES, TRAIN) if name in there] if TRAIN in there else []
+
     def _pairs(self) -> list[Pair]:
-        if TRAIN not in self.delivery.names:
+        if TRAIN not in self.held:
             return []
-        queries = self._read([name for name in QUERIES if name in self.delivery.names])
-        [train] = self._read([TRAIN])
-        pairs, refused = read_pairs(queries, train, self.source)
+        queries = [File.holding(n, self.held[n]) for n in QUERIES if n in self.held]
+        pairs, refused = read_pairs(queries, File.holding(TRAIN, self.held[TRAIN]), self.source)
         self.quarantined += refused
         return pairs
 
@@ -176,9 +171,9 @@ class _Reading:
             raise self._bad_settings("it is a link, and links are not followed")
         if SETTINGS not in self.delivery.names:
             return
-        [file] = self._read([SETTINGS])
+        self._hold([SETTINGS])
         try:
-            fields = parse_object(decode(file.data.removeprefix(b"\xef\xbb\xbf")))
+            fields = parse_object(decode(without_mark(self.held[SETTINGS])))
             source = fields.get("source")
             if source is not None:
                 if not isinstance(source, str):
@@ -188,6 +183,10 @@ class _Reading:
             raise self._bad_settings(str(refused)) from None
         for key in ("label", "instruction", "time"):
             self.about[key] = self._text(key, fields.get(key))
+        try:
+            self.columns = read_columns(fields.get("columns", {}))
+        except Refused as refused:
+            raise self._bad_settings(str(refused), "which columns mean what") from None
 
     def _text(self, key: str, value: object) -> str | None:
         if value is None or isinstance(value, str):
@@ -195,29 +194,27 @@ class _Reading:
         self.quarantined.append(Quarantined(SETTINGS, f"the {key} is not a string"))
         return None
 
-    def _bad_settings(self, reason: str) -> BatchError:
+    def _bad_settings(self, reason: str, what: str = "which source the batch is of") -> BatchError:
         place = self.path / SETTINGS
         return BatchError(
-            f"{place} does not say which source the batch is of: {reason}",
+            f"{place} does not say {what}: {reason}",
             hint=f"python -m json.tool {shlex.quote(str(place))}",
         )
 
-    def _read(self, names: list[str]) -> list[File]:
-        files = [self.delivery.read(name) for name in names]
-        self.files += files
-        return files
+    def _hold(self, names: list[str]) -> None:
+        self.held.update({name: self.delivery.hold(name) for name in names})
 
-    def _read_those_possible(self, names: list[str]) -> list[File]:
-        """A folder of texts is not refused for one of them."""
-        possible: list[File] = []
-        for name in names:
-            try:
-                if self.delivery.size(name) <= BYTES_PER_CHARACTER * TEXT_LIMIT:
-                    possible.append(self.delivery.read(name))
-                    continue
-                reason = f"longer than {TEXT_LIMIT:,} characters"
-            except OSError as error:
-                reason = f"cannot be read: {error.strerror}"
+    def _read_text(self, name: str, corpus: Corpus, digest: Digest) -> None:
+        """A folder of texts is not refused for one that is too long or cannot be read."""
+        try:
+            if self.delivery.size(name) > BYTES_PER_CHARACTER * TEXT_LIMIT:
+                raise Refused(f"longer than {TEXT_LIMIT:,} characters")
+            data = self.delivery.hold(name)
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
             self.quarantined.append(Quarantined(printable(name), reason))
-        self.files += possible
-        return possible
+        except Refused as refused:
+            self.quarantined.append(Quarantined(printable(name), str(refused)))
+        else:
+            digest.add(name, data)
+            read_text_into(corpus, File.holding(name, data))

@@ -1,88 +1,104 @@
-"""Documents out of a batch's files: JSON lines, or a folder of Markdown and plain text."""
+"""Documents out of a batch's files: a record each, or a whole text each."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.columns import USUAL, Columns
 from pipeline.documents import Document, Key
+from pipeline.files import File, Refused
+from pipeline.formats import read_records
+from pipeline.pages import read_page
 from pipeline.readers import (
-    File,
     Quarantined,
     Record,
-    Refused,
     check_identifier,
     check_unicode,
     decode,
     identifier,
-    read_objects,
+    without_mark,
 )
+from pipeline.spool import Spool
 
 TEXT_LIMIT = 10_000_000
 """Characters of a title and text together."""
+LISTED = 10_000
+"""Quarantined lines that are listed one by one; a file may hold a billion of them."""
 HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
 FENCE = re.compile(r" {0,3}(?:```|~~~)")
 
 
 @dataclass
 class Corpus:
-    """The documents and deletions found so far; an id counts where it is first written."""
+    """The documents and deletions found so far; an id counts where it is first written.
+
+    The documents wait on disk. What stays in memory of each is its id and hashes.
+    """
 
     source: str
-    documents: dict[str, Document] = field(default_factory=dict)
+    documents: Spool = field(default_factory=Spool)
     deleted: dict[str, Key] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
+    unlisted: int = 0
+    _seen: dict[str, bytes] = field(default_factory=dict)
 
-    def take(self, record: Record) -> None:
-        """Add what one line says, or the reason why not."""
+    def take(self, outcome: Record | Quarantined) -> None:
+        """Add what one line or row says, or the reason why not."""
+        if isinstance(outcome, Quarantined):
+            self._refuse(outcome)
+            return
         try:
-            name = identifier(record.fields)
-            if _is_deletion(record.fields):
+            name = identifier(outcome.fields)
+            if _is_deletion(outcome.fields):
                 self._delete(name)
             else:
-                self._add(document(record.fields, self.source))
+                self.add(document(outcome.fields, self.source))
         except Refused as refused:
-            self.quarantined.append(Quarantined(record.where, str(refused)))
+            self._refuse(Quarantined(outcome.where, str(refused)))
+
+    def add(self, new: Document) -> None:
+        if new.id in self.deleted:
+            raise Refused("the id appears again after its deletion")
+        hashes = bytes.fromhex(new.text_hash) + bytes.fromhex(new.content_hash)
+        first = self._seen.setdefault(new.id, hashes)
+        if first is not hashes:
+            raise Refused(f"the id appears again with {_difference(first, hashes)}")
+        self.documents.append(new)
+
+    def told(self) -> list[Quarantined]:
+        """What was refused, and how much more there was than anybody would read."""
+        more = [Quarantined("further lines", f"{self.unlisted:,} more are not listed")]
+        return self.quarantined + (more if self.unlisted else [])
+
+    def _refuse(self, entry: Quarantined) -> None:
+        if len(self.quarantined) < LISTED:
+            self.quarantined.append(entry)
+        else:
+            self.unlisted += 1
 
     def _delete(self, name: str) -> None:
-        if name in self.documents:
+        if name in self._seen:
             raise Refused("the id appears again, now as a deletion")
         if name in self.deleted:
             raise Refused("the deletion appears again")
         self.deleted[name] = (self.source, name)
 
-    def _add(self, new: Document) -> None:
-        if new.id in self.deleted:
-            raise Refused("the id appears again after its deletion")
-        first = self.documents.setdefault(new.id, new)
-        if first is not new:
-            raise Refused(f"the id appears again with {_difference(first, new)}")
+
+def read_records_into(corpus: Corpus, file: File, columns: Columns = USUAL) -> None:
+    """Take every document of a file in any format that `pipeline/formats.py` names."""
+    for outcome in read_records(file, columns):
+        corpus.take(outcome)
 
 
-def read_corpus(files: Iterable[File], source: str) -> Corpus:
-    """Every document that files of JSON lines hold."""
-    corpus = Corpus(source)
-    for file in files:
-        for outcome in read_objects(file):
-            if isinstance(outcome, Quarantined):
-                corpus.quarantined.append(outcome)
-            else:
-                corpus.take(outcome)
-    return corpus
-
-
-def read_texts(files: Iterable[File], source: str) -> Corpus:
-    """One document a file: its name is the id, its first heading (or its name) the title."""
-    corpus = Corpus(source)
-    for file in files:
-        try:
-            corpus.documents[file.name] = text_document(file, source)
-        except Refused as refused:
-            corpus.quarantined.append(Quarantined(file.place, str(refused)))
-    return corpus
+def read_text_into(corpus: Corpus, file: File) -> None:
+    """Take a file as one document: its name is the id, its heading (or its name) the title."""
+    try:
+        corpus.add(text_document(file, corpus.source))
+    except Refused as refused:
+        corpus.quarantined.append(Quarantined(file.place, str(refused)))
 
 
 def document(fields: dict[str, Any], source: str) -> Document:
@@ -106,13 +122,15 @@ def document(fields: dict[str, Any], source: str) -> Document:
 
 
 def text_document(file: File, source: str) -> Document:
-    """The document that a Markdown or text file is."""
-    text = decode(file.data.removeprefix(b"\xef\xbb\xbf"))
-    if not text.strip():
-        raise Refused("the file is empty")
+    """The document that a Markdown, text or HTML file is."""
+    text = decode(without_mark(file.stream.read()))
     base = file.name.rpartition("/")[2]
     stem, _, kind = base.rpartition(".")
     heading = first_heading(text) if kind.lower() == "md" else ""
+    if kind.lower() in ("html", "htm"):
+        heading, text = read_page(text)
+    if not text.strip():
+        raise Refused("the file is empty")
     return _checked(Document(source, check_identifier(file.name), heading or stem, text))
 
 
@@ -161,7 +179,7 @@ def _is_deletion(fields: dict[str, Any]) -> bool:
     return deleted
 
 
-def _difference(first: Document, second: Document) -> str:
-    if first.content_hash == second.content_hash:
+def _difference(first: bytes, second: bytes) -> str:
+    if first == second:
         return "the same text"
-    return "another text" if first.text_hash != second.text_hash else "other metadata"
+    return "another text" if first[:32] != second[:32] else "other metadata"

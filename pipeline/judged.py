@@ -8,8 +8,8 @@ from pathlib import Path
 from nightshift.errors import BatchError
 from pipeline.batch import QUERIES, source_of
 from pipeline.documents import Key
+from pipeline.files import File
 from pipeline.judgements import read_grades
-from pipeline.readers import File
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def read_judged(folder: Path, split: str) -> list[JudgedQuery]:
             f"{missing} is not there: an evaluation needs queries.jsonl and qrels/{split}.tsv",
             hint="nightshift evaluate FOLDER --split SPLIT",
         )
-    queries = [File(file.name, file.read_bytes()) for file in files]
-    grades = read_grades(queries, File(f"qrels/{split}.tsv", qrels.read_bytes()), source_of(folder))
+    queries = [File.holding(file.name, file.read_bytes()) for file in files]
+    judged = File.holding(f"qrels/{split}.tsv", qrels.read_bytes())
+    grades = read_grades(queries, judged, source_of(folder))
     return [JudgedQuery(id_, text, found) for id_, (text, found) in grades.items()]

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.documents import Key, Pair
+from pipeline.files import File, Refused
 from pipeline.readers import (
-    File,
     Line,
     Quarantined,
     Record,
-    Refused,
     check_identifier,
     check_unicode,
     identifier,
@@ -28,8 +27,8 @@ def read_pairs(
 
     The document may be one that an earlier night brought; who knows the index drops the others.
 
-    >>> asked = File("queries.jsonl", b'{"_id": "q", "text": "When is low tide?"}')
-    >>> read_pairs([asked], File("qrels/train.tsv", b"q\\t7\\t1\\nx\\t7\\t1\\n"), "sea")[0]
+    >>> asked = File.holding("queries.jsonl", b'{"_id": "q", "text": "When is low tide?"}')
+    >>> read_pairs([asked], File.holding("qrels/train.tsv", b"q\\t7\\t1\\nx\\t7\\t1\\n"), "sea")[0]
     [Pair(query='When is low tide?', key=('sea', '7'), origin='real')]
     """
     texts, quarantined = read_queries(queries)

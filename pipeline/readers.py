@@ -6,20 +6,18 @@ with it.
 
 from __future__ import annotations
 
-import gzip
-import io
+import codecs
 import json
 import math
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
+
+from pipeline.files import File, Refused
+from pipeline.packed import unpacked
 
 LINE_LIMIT = 128 * 2**20
 """Bytes of a line: the longest document, even with every character written as an escape."""
-EXPANSION_LIMIT = 200
-"""How many times its size a compressed file may hold: text reaches 100, a bomb 1,000."""
-EXPANSION_ALLOWANCE = 64 * 2**20
 ID_LIMIT = 1024
 ID_FIELDS = ("_id", "id", "doc_id", "docno")
 
@@ -30,19 +28,6 @@ class Quarantined:
 
     where: str
     reason: str
-
-
-@dataclass(frozen=True)
-class File:
-    """The bytes of a file under its name within the batch, read once."""
-
-    name: str
-    data: bytes
-
-    @property
-    def place(self) -> str:
-        """The name in a form that can be printed; a file system allows any bytes in it."""
-        return printable(self.name)
 
 
 @dataclass(frozen=True)
@@ -62,14 +47,10 @@ class Record:
     fields: dict[str, Any]
 
 
-class Refused(ValueError):
-    """Why one line or file cannot be taken in."""
-
-
 def read_objects(file: File) -> Iterator[Record | Quarantined]:
     """The JSON objects of a file, one a line.
 
-    >>> for outcome in read_objects(File("a.jsonl", b'{"_id": 1}\\n[]\\n{"_id"')):
+    >>> for outcome in read_objects(File.holding("a.jsonl", b'{"_id": 1}\\n[]\\n{"_id"')):
     ...     print(outcome)
     Record(where='a.jsonl:1', fields={'_id': 1})
     Quarantined(where='a.jsonl:2', reason='not a JSON object')
@@ -87,54 +68,44 @@ def read_objects(file: File) -> Iterator[Record | Quarantined]:
 
 
 def read_lines(file: File) -> Iterator[Line | Quarantined]:
-    """The lines of a file that are not blank, unpacked where its name ends in `.gz`."""
+    """The lines of a file that are not blank, unpacked where its name says that it is packed."""
     number = 0
     try:
-        for number, raw in enumerate(_raw_lines(file), start=1):
+        for number, raw in enumerate(raw_lines(file), start=1):
             where = f"{file.place}:{number}"
             if raw is None:
                 yield Quarantined(where, f"longer than {LINE_LIMIT:,} bytes")
                 continue
             try:
-                text = decode(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw)
+                text = decode(raw)
             except Refused as refused:
                 yield Quarantined(where, str(refused))
                 continue
             if text.strip():
                 yield Line(where, text.rstrip("\r\n"), cut=not text.endswith("\n"))
-    except EOFError:
-        yield Quarantined(f"{file.place}:{number + 1}", "the compressed file is cut off here")
-    except (gzip.BadGzipFile, zlib.error):
-        yield Quarantined(f"{file.place}:{number + 1}", "the compressed file is damaged here")
     except Refused as refused:
         yield Quarantined(f"{file.place}:{number + 1}", str(refused))
 
 
-def _raw_lines(file: File) -> Iterator[bytes | None]:
+def raw_lines(file: File) -> Iterator[bytes | None]:
     """Lines with their ends; None for one beyond the limit, of which nothing is kept."""
-    packed = file.name.lower().endswith(".gz")
-    stream: BinaryIO = io.BytesIO(file.data)
-    room: float = math.inf
-    if packed:
-        stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
-        room = len(file.data) * EXPANSION_LIMIT + EXPANSION_ALLOWANCE
+    stream = unpacked(file)
+    first = True
     while raw := stream.readline(LINE_LIMIT):
         rest = raw
-        while len(rest) == LINE_LIMIT and not rest.endswith(b"\n") and room > 0:
-            room -= len(rest)
+        while len(rest) == LINE_LIMIT and not rest.endswith(b"\n"):
             rest = stream.readline(LINE_LIMIT)
-        room -= len(rest)
-        if room < 0:
-            raise Refused(f"unpacks to more than {EXPANSION_LIMIT} times its size")
-        yield raw if rest is raw else None
+        whole = rest is raw
+        del rest
+        yield without_mark(raw) if first and whole else raw if whole else None
+        first = False
 
 
-def printable(name: str) -> str:
-    """
-    >>> printable("caf\\udce9.md")
-    'caf\\\\udce9.md'
-    """
-    return name.encode("utf-8", "backslashreplace").decode()
+def without_mark(data: bytes) -> bytes:
+    """The beginning of a file without its byte order mark."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Refused("not valid UTF-8: the file is UTF-16")
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def decode(raw: bytes) -> str:
@@ -150,7 +121,7 @@ def parse_object(text: str) -> dict[str, Any]:
 
     >>> parse_object('{"score": NaN}')
     Traceback (most recent call last):
-    pipeline.readers.Refused: NaN is not a finite number
+    pipeline.files.Refused: NaN is not a finite number
     """
     try:
         value = json.loads(text, parse_constant=_finite, parse_float=_finite)

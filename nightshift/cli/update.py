@@ -52,7 +52,7 @@ def update(
     from flows.night import update as live_through
     from flows.preview import preview
     from flows.sources import settings_from
-    from pipeline.batch import pending
+    from pipeline.inbox import pending, waiting
     from state.store import Store
 
     if bool(batches) == bool(inbox):
@@ -69,6 +69,8 @@ def update(
     )
     opened = Store.open(store)
     paths = pending(inbox) if inbox else list(batches or ())
+    for entry, reason in (waiting(inbox) if inbox else {}).items():
+        output.err.print(output.plain(f"{entry.name} waits: {reason}"))
     try:
         with output.progress() as progress:
             lived = preview if dry_run else live_through

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import worlds
 
@@ -147,3 +150,68 @@ def test_a_query_of_control_characters_does_not_reach_the_terminal(
     assert "\x1b]0" not in result.out
     assert "\x1b[2J" not in result.out
     assert "owned" in result.out
+
+
+def test_tables_and_pages_are_batches_too(run: Run, store: Path, tmp_path: Path) -> None:
+    words = [worlds.document("sea", n)["text"] for n in range(60, 64)]
+    (tmp_path / "b").mkdir()
+    rows = pa.table({"sku": [1, 2], "words": words[:2], "day": [datetime.date(2026, 3, 1), None]})
+    pq.write_table(rows, tmp_path / "b" / "first.parquet")
+    (tmp_path / "b" / "second.csv").write_text(f"sku,words,day\n3,{words[2]},inf\n4,{words[3]},\n")
+    (tmp_path / "b" / "cut.parquet").write_bytes(b"PAR1" * 50)
+    columns = {"_id": "sku", "text": "words", "metadata": "day"}
+    (tmp_path / "b" / "batch.json").write_text(json.dumps({"columns": columns}))
+    result = run("update", tmp_path / "b", "--json")
+    assert result.code == 0, result.err
+    assert result.json["batches"][0]["documents"]["added"] == 3
+    entries = run("show", 2, "--json").json["facts"]["quarantined"]
+    assert {(entry["where"], entry["reason"]) for entry in entries} == {
+        ("cut.parquet", "not a parquet file, or a damaged one"),
+        ("second.csv:2", "inf is not a finite number"),
+    }
+    assert run("verify").code == 0
+
+
+def test_a_column_that_is_not_there_refuses_the_batch_in_a_sentence(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "b.csv").write_text("sku,words\n1,Tide\n")
+    result = run("update", tmp_path / "b.csv")
+    assert result.code == 1
+    assert "its columns are 'sku', 'words'" in " ".join(result.err.split())
+    assert "Traceback" not in result.err
+    assert len(run("history", "--json").json) == 1
+
+
+def test_an_inbox_says_what_it_does_not_take(run: Run, store: Path, tmp_path: Path) -> None:
+    batch(tmp_path / "inbox", [])
+    (tmp_path / "inbox" / "corpus.jsonl").rename(tmp_path / "inbox" / "x.jsonl.tmp")
+    batch(tmp_path / "inbox" / "done", GOOD)
+    batch(tmp_path / "inbox" / "half", GOOD, part=b"").joinpath("part").rename(
+        tmp_path / "inbox" / "half" / "more.jsonl.part"
+    )
+    result = run("update", "--inbox", tmp_path / "inbox")
+    assert result.code == 0, result.err
+    told = " ".join(result.err.split())
+    assert "x.jsonl.tmp waits: still being written" in told
+    assert "half waits: still being written: more.jsonl.part" in told
+    (tmp_path / "inbox" / ".markers").touch()
+    batch(tmp_path / "inbox" / "later", GOOD)
+    result = run("update", "--inbox", tmp_path / "inbox")
+    assert result.code == 3
+    assert "later waits: _SUCCESS is not there yet" in " ".join(result.err.split())
+
+
+def test_ids_of_every_sort_reach_the_index_and_come_back(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    names = ["caf\u00e9", "cafe\u0301", "a\x00b", "\u202eevil", "x" * 1024, "..", "'; --"]
+    text = worlds.document("sea", 70)["text"]
+    made = [json.dumps({"_id": name, "text": text}).encode() for name in names]
+    assert run("update", batch(tmp_path / "b", made)).code == 0
+    hits = run("search", text, "-k", 8, "--json").json["hits"]
+    assert {hit["id"] for hit in hits} >= set(names)
+    shown = run("search", text, "-k", 8)
+    assert shown.code == 0
+    assert not {"\x00", "\u202e"} & set(shown.out)
+    assert run("verify").code == 0

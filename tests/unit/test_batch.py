@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.errors import BatchError
-from pipeline.batch import Batch, pending, read_batch
+from pipeline.batch import Batch, read_batch
 from pipeline.documents import Document, Pair
 from pipeline.readers import Quarantined
 
@@ -40,7 +40,7 @@ def test_a_whole_batch(tmp_path):
     about = {"source": "sea", "label": "tides", "instruction": "Find facts", "time": "2026-03-01"}
     write(tmp_path, "b/batch.json", json.dumps(about | {"colour": "blue"}))
     batch = read_batch(tmp_path / "b")
-    assert batch.documents == (
+    assert tuple(batch.documents) == (
         Document("sea", "moon", "Moon", "The moon pulls the sea."),
         Document("sea", "sand", "", "Sand is old rock.", '{"a":[2],"b":1}'),
     )
@@ -80,7 +80,7 @@ def test_a_batch_may_be_one_file(tmp_path, name):
 
 def test_an_empty_corpus_is_an_empty_batch(tmp_path):
     write(tmp_path, "corpus.jsonl", "")
-    assert read_batch(tmp_path).documents == ()
+    assert ids(read_batch(tmp_path)) == []
 
 
 class TestWhatIsNoBatch:
@@ -234,7 +234,7 @@ def test_the_order_in_which_files_were_written_does_not_matter(contents, random)
         for name, data in named:
             write(Path(folder, "two"), name, data)
         one, two = read_batch(Path(folder, "one")), read_batch(Path(folder, "two"))
-        assert (one.digest, one.documents) == (two.digest, two.documents)
+        assert (one.digest, list(one.documents)) == (two.digest, list(two.documents))
 
 
 @given(corpus=st.binary(max_size=200), qrels=st.binary(max_size=60), text=st.binary(max_size=60))
@@ -246,19 +246,3 @@ def test_a_batch_of_any_bytes_is_read(corpus, qrels, text):
         write(Path(folder), "texts/a.md", text)
         read_batch(Path(folder, "b"))
         read_batch(Path(folder, "texts"))
-
-
-class TestPending:
-    def test_batches_wait_in_the_order_of_their_names(self, tmp_path):
-        for name in ("b.jsonl", "a.jsonl.gz", "z.txt", ".x.jsonl", "c.jsonl.tmp", "d.part"):
-            write(tmp_path, name, "")
-        for name in ("c", "10", "9", ".hidden", "half.tmp", "half.PART"):
-            (tmp_path / name).mkdir()
-        (tmp_path / "link").symlink_to(tmp_path / "c")
-        names = [path.name for path in pending(tmp_path)]
-        assert names == ["10", "9", "a.jsonl.gz", "b.jsonl", "c"]
-
-    def test_an_inbox_must_be_there(self, tmp_path):
-        with pytest.raises(BatchError) as caught:
-            pending(tmp_path / "in box")
-        assert caught.value.hint == f"mkdir -p '{tmp_path}/in box'"

@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.batch import read_batch
 from pipeline.documents import Pair
+from pipeline.files import File
 from pipeline.judgements import read_pairs
-from pipeline.readers import File, Quarantined
+from pipeline.readers import Quarantined
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 QUERIES = [{"_id": "q1", "text": "Why tides?"}, {"_id": 2, "text": "What is sand?"}]
@@ -16,7 +17,9 @@ QUERIES = [{"_id": "q1", "text": "Why tides?"}, {"_id": 2, "text": "What is sand
 def read(train: str | bytes, *queries: object) -> tuple[list[Pair], list[Quarantined]]:
     asked = "\n".join(json.dumps(query) for query in queries or QUERIES).encode()
     data = train.encode() if isinstance(train, str) else train
-    return read_pairs([File("queries.jsonl", asked)], File("qrels/train.tsv", data), "sea")
+    return read_pairs(
+        [File.holding("queries.jsonl", asked)], File.holding("qrels/train.tsv", data), "sea"
+    )
 
 
 def test_every_positive_judgement_is_a_pair_once():

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import readers
-from pipeline.readers import File, Quarantined, Record, Refused, read_lines, read_objects
+from pipeline import packed, readers
+from pipeline.files import File, Refused
+from pipeline.readers import Quarantined, Record, read_lines, read_objects
 
 
 def outcomes(data: bytes, name: str = "corpus.jsonl") -> list[Record | Quarantined]:
-    return list(read_objects(File(name, data)))
+    return list(read_objects(File.holding(name, data)))
 
 
 def reason(data: bytes) -> str:
@@ -84,7 +85,7 @@ def test_a_damaged_gz_gives_the_lines_before_the_damage():
 
 
 def test_a_gz_bomb_is_not_unpacked_to_its_end(monkeypatch):
-    monkeypatch.setattr(readers, "EXPANSION_ALLOWANCE", 1000)
+    monkeypatch.setattr(packed, "EXPANSION_ALLOWANCE", 1000)
     bomb = gzip.compress(b'{"_id": 1}\n' + b"\n" * 2_000_000)
     record, last = outcomes(bomb, "corpus.jsonl.gz")
     assert record.fields == {"_id": 1}
@@ -92,7 +93,7 @@ def test_a_gz_bomb_is_not_unpacked_to_its_end(monkeypatch):
 
 
 def test_a_gz_bomb_of_one_line_is_not_unpacked_to_its_end(monkeypatch):
-    monkeypatch.setattr(readers, "EXPANSION_ALLOWANCE", 1000)
+    monkeypatch.setattr(packed, "EXPANSION_ALLOWANCE", 1000)
     monkeypatch.setattr(readers, "LINE_LIMIT", 1000)
     [last] = outcomes(gzip.compress(b" " * 10_000_000), "corpus.jsonl.gz")
     assert last.reason == "unpacks to more than 200 times its size"
@@ -102,7 +103,7 @@ def test_a_gz_bomb_of_one_line_is_not_unpacked_to_its_end(monkeypatch):
 def test_an_overlong_line_is_skipped_and_counted_as_one(monkeypatch, excess):
     monkeypatch.setattr(readers, "LINE_LIMIT", 1000)
     long = b"x" * (999 + excess) + b"\n"
-    first, second = read_lines(File("a.jsonl", long + b"{}\n"))
+    first, second = read_lines(File.holding("a.jsonl", long + b"{}\n"))
     assert isinstance(first, Quarantined) == (excess > 0)
     assert (second.where, second.text) == ("a.jsonl:2", "{}")
 

@@ -1,0 +1,85 @@
+"""Rows out of parquet files, some at a time.
+
+A parquet file is read from its end. What is hashed on the way is therefore copied to an anonymous
+file first, and what is read is the copy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.columns import Columns, Layout
+from pipeline.files import File, Refused
+from pipeline.packed import EXPANSION_LIMIT, room
+from pipeline.readers import Quarantined, Record
+
+ROWS = 64
+"""Rows in memory at a time, unless they are long."""
+BYTES = 8 * 2**20
+
+
+def read_parquet(file: File, columns: Columns) -> Iterator[Record | Quarantined]:
+    """The rows of a file, counted from 1; damage is noted once, after the rows before it."""
+    number = 0
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file.stream, copy, 2**20)
+        try:
+            table = pq.ParquetFile(copy, pre_buffer=False)
+            layout = columns.bind(table.schema_arrow.names, file.place)
+            for batch in _batches(table, layout, file.size):
+                for row in range(batch.num_rows):
+                    number += 1
+                    yield _record(batch, row, layout, f"{file.place}:{number}")
+        except Refused as refused:
+            yield Quarantined(f"{file.place}:{number + 1}", str(refused))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            where = f"{file.place}:{number + 1}" if number else file.place
+            yield Quarantined(where, "not a parquet file, or a damaged one")
+
+
+def _batches(table: pq.ParquetFile, layout: Layout, size: int) -> Iterator[pa.RecordBatch]:
+    """A few rows at a time, within the bounds of every packed file."""
+    left = room(size)
+    facts = table.metadata
+    groups = [facts.row_group(n) for n in range(facts.num_row_groups)]
+    declared = sum(group.total_byte_size for group in groups)
+    longest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=1)
+    rows = min(ROWS, max(1, BYTES // max(longest, 1)))
+    if declared > left:
+        raise _bomb()
+    for batch in table.iter_batches(rows, columns=layout.needed, use_threads=False):
+        left -= batch.nbytes
+        if left < 0:
+            raise _bomb()
+        yield batch
+
+
+def _record(batch: pa.RecordBatch, row: int, layout: Layout, where: str) -> Record | Quarantined:
+    try:
+        return Record(where, layout.fields(_Row(batch, row)))
+    except Refused as refused:
+        return Quarantined(where, str(refused))
+    except (pa.ArrowException, ValueError, OverflowError):
+        return Quarantined(where, "a value that cannot be read")
+
+
+class _Row(dict[str, object]):
+    """The cells of one row, turned into Python's own values when asked for."""
+
+    def __init__(self, batch: pa.RecordBatch, row: int) -> None:
+        super().__init__()
+        self._batch, self._row = batch, row
+
+    def __missing__(self, name: str) -> object:
+        return self._batch.column(name)[self._row].as_py()
+
+
+def _bomb() -> Refused:
+    return Refused(f"unpacks to more than {EXPANSION_LIMIT} times its size")
