@@ -11,9 +11,10 @@ import os
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import overload
 
+from pipeline.chosen import Chosen
 from pipeline.documents import Document
 
 WRITTEN = json.JSONEncoder(ensure_ascii=False)
@@ -25,8 +26,8 @@ class Spool(Sequence[Document]):
     >>> spool = Spool()
     >>> for name in ("1", "2", "3"):
     ...     spool.append(Document("sea", name, "", f"Tide {name}"))
-    >>> spool[1].text, len(spool), [document.id for document in spool.view([2, 0])]
-    ('Tide 2', 3, ['3', '1'])
+    >>> spool[1].text, len(spool), [document.id for document in spool[1:]]
+    ('Tide 2', 3, ['2', '3'])
     """
 
     def __init__(self) -> None:
@@ -41,20 +42,16 @@ class Spool(Sequence[Document]):
         self._file.write(line)
         self._ends.append(self._ends[-1] + len(line))
 
-    def view(self, rows: Iterable[int]) -> View:
-        """Some of the documents, in this order, still on disk."""
-        return View(self, rows)
-
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     @overload
     def __getitem__(self, row: int) -> Document: ...
     @overload
-    def __getitem__(self, row: slice) -> View: ...
-    def __getitem__(self, row: int | slice) -> Document | View:
+    def __getitem__(self, row: slice) -> Chosen[Document]: ...
+    def __getitem__(self, row: int | slice) -> Document | Chosen[Document]:
         if isinstance(row, slice):
-            return self.view(range(len(self))[row])
+            return Chosen(self, range(len(self))[row])
         return self._read(range(len(self))[row])
 
     def _read(self, row: int) -> Document:
@@ -65,26 +62,3 @@ class Spool(Sequence[Document]):
         # pread keeps no position: threads and forked processes may read side by side.
         line = os.pread(self._file.fileno(), end - start, start)
         return Document(*json.loads(line))
-
-
-class View(Sequence[Document]):
-    """Some rows of a spool, read when they are asked for."""
-
-    def __init__(self, spool: Spool, rows: Iterable[int]) -> None:
-        self._spool = spool
-        self._rows = array("q", rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, row: int) -> Document: ...
-    @overload
-    def __getitem__(self, row: slice) -> View: ...
-    def __getitem__(self, row: int | slice) -> Document | View:
-        if isinstance(row, slice):
-            return View(self._spool, self._rows[row])
-        return self._spool[self._rows[row]]
-
-    def __iter__(self) -> Iterator[Document]:
-        return (self._spool[row] for row in self._rows)

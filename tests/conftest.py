@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 # Before anything imports the hub's client: no test may ask the network for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Prefect writes to the home folder of whoever imports it.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp()
 
 import hashlib
 import json

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.chosen import Chosen
 from pipeline.documents import Document
 from pipeline.spool import Spool
 
@@ -37,9 +38,9 @@ def test_a_spool_is_the_sequence_of_what_was_put_into_it(documents: list[Documen
 
 
 @given(st.lists(st.integers(0, 4), max_size=9), st.slices(9))
-def test_a_view_is_the_sequence_of_its_rows(rows: list[int], part: slice) -> None:
+def test_some_rows_are_a_sequence_of_their_own(rows: list[int], part: slice) -> None:
     documents = [Document("sea", str(n), "", "tide") for n in range(5)]
-    view = spooled(documents).view(rows)
+    view = Chosen(spooled(documents), rows)
     chosen = [documents[row] for row in rows]
     assert (len(view), list(view), list(view[part])) == (len(rows), chosen, chosen[part])
     assert [view[row] for row in range(len(rows))] == chosen

@@ -1,0 +1,38 @@
+"""A night's report as Prefect artifacts, under keys that stay: Prefect keeps their history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+from flows.page import decision
+from flows.report import drift, gate
+from state.store import Store
+
+DECISION, DRIFT, GATE, RECORD = (
+    "nightshift-decision",
+    "nightshift-drift",
+    "nightshift-gate",
+    "nightshift-record",
+)
+
+
+def publish_artifacts(store: Store, versions: Sequence[int], record: str | None) -> None:
+    """Show what came of these versions, or that nothing did; `record` is where MLflow is."""
+    manifests = [store.manifest(version) for version in versions]
+    pages = [decision(manifest) for manifest in manifests] or ["Nothing to do."]
+    create_markdown_artifact("\n\n".join(pages), key=DECISION, description="What was decided")
+    for key, told, rows in (
+        (DRIFT, "How foreign each layer found the night", drift),
+        (GATE, "What the gate measured, in points of nDCG@10", gate),
+    ):
+        table = [row for manifest in manifests for row in rows(manifest)]
+        if table:
+            create_table_artifact(table, key=key, description=told)
+    if record:
+        create_link_artifact(record, link_text="MLflow", key=RECORD, description="The record")

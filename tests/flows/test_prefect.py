@@ -1,0 +1,255 @@
+"""The night shift under a real Prefect server: a cron that fires, runs that coalesce, artifacts.
+
+Prefect runs in processes of its own, and is asked over its REST interface.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread, Timer
+from typing import Any
+
+import httpx
+import pytest
+import worlds
+
+from flows.checks.schedule import FLOWS
+from state.store import Store
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 300.0
+"""Seconds after which a process that says nothing is ended, which fails the test."""
+NIGHT = """
+import sys
+from flows.nightly import nightly
+state = nightly(sys.argv[1], sys.argv[2], return_state=True)
+print(f"{state.type.value}: {state.message}")
+"""
+LOOK = """
+from flows.checks.schedule import schedule
+for check in schedule():
+    print(f"{check.name}: {check.state}: {check.told}")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
+    folder = tmp_path_factory.mktemp("shift")
+    shutil.copytree(first_store, folder / "store")
+    (folder / "inbox").mkdir()
+    return folder
+
+
+Ask = Callable[[str, Any], Any]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return surroundings(tmp_path_factory.mktemp("prefect"))
+
+
+@pytest.fixture(scope="module")
+def server(environment: dict[str, str]) -> Iterator[Ask]:
+    with serving(environment) as ask:
+        yield ask
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """An environment in which Prefect keeps to itself, at a port that is free."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    bin_folder = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_LOGGING_LEVEL": "INFO",
+        "DO_NOT_TRACK": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextmanager
+def serving(environment: dict[str, str]) -> Iterator[Ask]:
+    """A Prefect server; called with a path and a page it gives what the server answers."""
+    url = environment["PREFECT_API_URL"]
+    with running(["prefect", "server", "start"], environment) as process:
+        wait_for(process, "Uvicorn running on")
+        Thread(target=process.communicate, daemon=True).start()  # so that it is never kept waiting
+        yield lambda path, page: httpx.post(f"{url}/{path}", json=page).raise_for_status().json()
+
+
+@contextmanager
+def running(
+    command: list[str], environment: dict[str, str], folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process with all that it starts, which ends with the block: a worker outlives a signal."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    end = Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+    end.start()
+    try:
+        with process:
+            yield process
+            os.killpg(process.pid, signal.SIGKILL)
+    finally:
+        end.cancel()
+
+
+def wait_for(process: subprocess.Popen[str], sign: str) -> str:
+    """Read what the process prints up to the line with the sign."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if re.search(sign, line):
+            return line
+    raise AssertionError("it ended without a sign of it: " + "".join(said[-20:]))
+
+
+def finished(command: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
+    done = subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def a_night(environment: dict[str, str], folder: Path) -> str:
+    store, inbox = str(folder / "store"), str(folder / "inbox")
+    printed = finished([sys.executable, "-c", NIGHT, store, inbox], environment, folder)
+    return printed.strip().splitlines()[-1]
+
+
+def test_a_cron_really_fires_and_the_night_is_lived_through(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    worlds.write_batch(folder / "inbox" / "monday", "sea", range(300, 340))
+    page = (ROOT / "prefect.yaml").read_text()
+    assert page.count("0 2 * * *") == 1
+    page = page.replace("0 2 * * *", "* * * * *").replace(
+        "entrypoint: flows/", f"entrypoint: {ROOT}/flows/"
+    )
+    (folder / "prefect.yaml").write_text(page)
+    finished(["prefect", "work-pool", "create", "nightshift", "--type", "process"], environment)
+    finished(["prefect", "--no-prompt", "deploy", "--all"], environment, folder)
+    with running(
+        ["prefect", "worker", "start", "--pool", "nightshift"], environment, folder
+    ) as worker:
+        line = wait_for(worker, "Finished in state")
+    assert "monday: version 2 (absorb 40)" in line
+    assert Store.open(folder / "store").manifest().facts["batches"][0]["batch"] == "monday"
+    for name in FLOWS:
+        finished(
+            ["prefect", "deployment", "schedule", "clear", "-y", f"{name}/{name}"], environment
+        )
+
+
+def test_the_steps_are_tasks_in_the_order_of_the_night(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    worlds.write_batch(folder / "inbox" / "tuesday", "sea", range(340, 380))
+    assert a_night(environment, folder).startswith("COMPLETED: tuesday: version")
+    [run] = server("flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    tasks = server(
+        "task_runs/filter",
+        {"flow_runs": {"id": {"any_": [run["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"},
+    )
+    names = [
+        task["name"].rsplit("-", 1)[0] for task in sorted(tasks, key=lambda t: t["start_time"])
+    ]
+    assert names == [
+        "claim",
+        "ingest",
+        "encode",
+        "detect",
+        "decide",
+        "gate",
+        "publish",
+        "mirror",
+        "report",
+    ]
+    assert {task["state"]["type"] for task in tasks} == {"COMPLETED"}
+
+
+def test_the_report_lies_under_keys_that_stay(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    worlds.write_batch(folder / "inbox" / "wednesday", "law", range(120))
+    assert "spawn 120" in a_night(environment, folder)
+    found = server("artifacts/latest/filter", {})
+    latest = {artifact["key"]: artifact for artifact in found}
+    assert set(latest) >= {"nightshift-decision", "nightshift-drift", "nightshift-gate"}
+    assert "spawn" in latest["nightshift-decision"]["data"]
+    assert "accepted" in latest["nightshift-gate"]["data"]
+
+
+def test_two_runs_at_once_commit_each_batch_once(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    before = Store.open(folder / "store").head().version
+    for name, first in (("thursday", 400), ("friday", 420)):
+        worlds.write_batch(folder / "inbox" / name, "sea", range(first, first + 20))
+    with ThreadPoolExecutor(2) as two:
+        said = list(two.map(lambda _: a_night(environment, folder), range(2)))
+    assert all(line.startswith("COMPLETED") for line in said)
+    assert sum("nothing to do" in line for line in said) == 1
+    history = Store.open(folder / "store").history()[before:]
+    assert sorted(m.facts["batches"][0]["batch"] for m in history) == ["friday", "thursday"]
+
+
+def test_a_run_that_comes_late_finds_nothing_to_do(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    a_night(environment, folder)
+    before = Store.open(folder / "store").head()
+    assert "nothing to do" in a_night(environment, folder)
+    assert Store.open(folder / "store").head() == before
+
+
+def test_the_doctor_sees_that_the_next_night_is_scheduled(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    page = (ROOT / "prefect.yaml").read_text()
+    page = page.replace("entrypoint: flows/", f"entrypoint: {ROOT}/flows/")
+    (folder / "prefect.yaml").write_text(page)
+    finished(["prefect", "--no-prompt", "deploy", "--all"], environment, folder)
+    [nightly] = server("deployments/filter", {"deployments": {"name": {"any_": ["nightly"]}}})
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    server(f"deployments/{nightly['id']}/schedule", {"end_time": tomorrow, "min_runs": 1})
+    assert "schedule of nightly: ok: next run" in finished(
+        [sys.executable, "-c", LOOK], environment
+    )
+
+
+def test_the_doctor_sees_a_dead_scheduler_behind_an_active_cron(tmp_path: Path) -> None:
+    dead = {**surroundings(tmp_path), "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"}
+    with serving(dead) as ask:
+        flow = ask("flows/", {"name": "nightly"})
+        plan = {"schedule": {"cron": "0 2 * * *", "timezone": "UTC"}, "active": True}
+        ask("deployments/", {"name": "nightly", "flow_id": flow["id"], "schedules": [plan]})
+        said = finished([sys.executable, "-c", LOOK], dead)
+    assert "Prefect: ok" in said
+    assert "schedule of nightly: broken: has a schedule and no scheduled run" in said
