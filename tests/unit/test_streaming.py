@@ -156,6 +156,13 @@ def test_a_batch_that_changes_while_it_is_read_is_refused(
     assert read_batch(tmp_path / "b").digest, "the next night takes it"
 
 
+def test_a_file_that_does_not_know_its_length_is_refused(tmp_path: Path) -> None:
+    """The digest announces a length; a file of /proc says 0 and gives more."""
+    (tmp_path / "b.jsonl").symlink_to("/proc/self/status")
+    with pytest.raises(BatchError, match="still being written"):
+        read_batch(tmp_path / "b.jsonl")
+
+
 def test_a_file_that_vanishes_is_told_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

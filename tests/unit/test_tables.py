@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import gzip
 import json
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.errors import BatchError
-from pipeline import tables
+from pipeline import readers, tables
 from pipeline.batch import Batch, read_batch
 from pipeline.columns import USUAL
 from pipeline.documents import Document
@@ -150,9 +151,26 @@ class TestDamagedText:
     @pytest.mark.parametrize("field", ["x" * 3000, "x\n" * 1500, '""\n' * 1500])
     def test_an_endless_field_is_skipped_to_its_end(self, tmp_path, monkeypatch, field):
         monkeypatch.setattr(tables, "LINE_LIMIT", 1000)
-        batch = read(tmp_path, "b.csv", f'id,text\n1,"{field}"\n2,next\n')
+        before = csv.field_size_limit(1000)
+        try:
+            batch = read(tmp_path, "b.csv", f'id,text\n1,"{field}"\n2,next\n')
+        finally:
+            csv.field_size_limit(before)
         assert [d.id for d in batch.documents] == ["2"]
         assert reasons(batch) == [("b.csv:2", "longer than 1,000 bytes")]
+
+    @pytest.mark.parametrize("field", ["x" * 3000, f'"{"x" * 3000}"'])
+    def test_an_endless_line_is_never_held(self, tmp_path, monkeypatch, field):
+        monkeypatch.setattr(readers, "LINE_LIMIT", 1000)
+        monkeypatch.setattr(tables, "LINE_LIMIT", 1000)
+        batch = read(tmp_path, "b.csv", f"id,text\n1,{field}\n2,next\n")
+        assert [d.id for d in batch.documents] == ["2"]
+        assert reasons(batch) == [("b.csv:2", "longer than 1,000 bytes")]
+
+    def test_a_long_field_is_no_fault(self, tmp_path):
+        """The csv module's own limit is 131,072 characters."""
+        batch = read(tmp_path, "b.csv", f"id,text\n1,{'tide ' * 40_000}\n")
+        assert len(batch.documents[0].text) == 200_000
 
     def test_another_encoding_is_one_note(self, tmp_path):
         batch = read(tmp_path, "b.csv", "id,text\n1,a\n2,b\n".encode("utf-16"))
@@ -238,6 +256,13 @@ class TestParquet:
         batch = read_batch(tmp_path)
         assert len(batch.documents) == 1
         assert reasons(batch)[-1][1] == "unpacks to more than 200 times its size"
+
+    def test_rows_without_number_are_refused_at_once(self, tmp_path):
+        nothing = pa.nulls(4_000_000, pa.string())
+        pq.write_table(pa.table({"id": nothing, "text": nothing}), tmp_path / "b.parquet")
+        assert (tmp_path / "b.parquet").stat().st_size < 100_000
+        batch = read_batch(tmp_path)
+        assert reasons(batch) == [("b.parquet:1", "unpacks to more than 200 times its size")]
 
 
 @given(st.binary(max_size=200), st.sampled_from(["a.csv", "a.tsv", "a.csv.zst", "a.parquet"]))
