@@ -11,6 +11,7 @@ from pipeline.detector import (
     TAILS,
     NightTest,
     choose_layers,
+    drift_by_layer,
     informative_layers,
     intraclass_correlation,
     judge_night,
@@ -194,3 +195,14 @@ def test_the_chosen_layers_are_about_as_good_as_the_best(
     auroc: list[float], chosen: list[int]
 ) -> None:
     assert choose_layers(np.array(auroc)) == chosen
+
+
+def test_a_layer_drifts_where_documents_lie_beyond_every_known_kind() -> None:
+    near = KindStatistics(
+        (), np.tile(np.arange(100.0)[:, None], 2), np.arange(100, dtype=np.uint64)
+    )
+    far = KindStatistics((), near.scores + 1000, near.groups)
+    night = np.array([[10.0, 2000.0], [10.0, 2000.0], [500.0, 2000.0], [2000.0, 50.0]])
+    assert drift_by_layer([night, night], [near, far]).tolist() == [0.25, 0.75]
+    assert drift_by_layer([night[:, ::-1], night], [near, far]).tolist() == [0.0, 0.25]
+    assert drift_by_layer([night[:0]], [near]).tolist() == [0.0, 0.0]
