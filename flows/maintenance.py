@@ -1,0 +1,37 @@
+"""What keeps a store small and sound: merge segments, free what is old, read every byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flows.compact import Compaction, compact
+from nightshift.errors import NothingToDo
+from state.retention import NEWEST, Sweep, gc
+from state.store import Store
+from state.verify import Damage, Progress
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    """What each step did; `compaction` is None where no segments were worth merging."""
+
+    compaction: Compaction | None
+    sweep: Sweep
+    damage: tuple[Damage, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "compact": self.compaction.as_json() if self.compaction else None,
+            "gc": self.sweep.as_json(),
+            "damage": [{**vars(d), "versions": list(d.versions)} for d in self.damage],
+        }
+
+
+def maintain(store: Store, keep: int = NEWEST, progress: Progress | None = None) -> Maintenance:
+    """Compact, then gc, then verify; damage is told, not raised."""
+    try:
+        compaction = compact(store)
+    except NothingToDo:
+        compaction = None
+    return Maintenance(compaction, gc(store, keep), tuple(store.verify(progress)))
