@@ -10,15 +10,17 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from flows.maintenance import Maintenance
 from flows.page import decision
 from flows.report import drift, gate
 from state.store import Store
 
-DECISION, DRIFT, GATE, RECORD = (
+DECISION, DRIFT, GATE, RECORD, ROUNDS = (
     "nightshift-decision",
     "nightshift-drift",
     "nightshift-gate",
     "nightshift-record",
+    "nightshift-rounds",
 )
 
 
@@ -36,3 +38,9 @@ def publish_artifacts(store: Store, versions: Sequence[int], record: str | None)
             create_table_artifact(table, key=key, description=told)
     if record:
         create_link_artifact(record, link_text="MLflow", key=RECORD, description="The record")
+
+
+def publish_rounds(done: Maintenance) -> None:
+    """Show what compaction and gc did, and every part that is damaged."""
+    rows = [{"step": step, "told": str(told)} for step, told in done.as_json().items()]
+    create_table_artifact(rows, key=ROUNDS, description="The weekly rounds")

@@ -36,8 +36,8 @@ STEPS = [
     "state.store.Store._clear", "os.rename", "os.replace",
 ]  # fmt: skip
 QUERIES = [f"query {n}" for n in range(3)]
-NUMBERS = st.integers(0, 9)
-CHANGES = st.dictionaries(NUMBERS, st.sampled_from("abc"), min_size=1, max_size=4)
+NUMBERS = st.integers(0, 5)
+CHANGES = st.dictionaries(NUMBERS, st.sampled_from("ab"), min_size=1, max_size=2)
 KILLS = st.none() | st.tuples(st.sampled_from(STEPS), st.booleans(), st.integers(1, 3))
 """No kill, or one before or after the n-th time that a step is reached."""
 

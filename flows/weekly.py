@@ -1,0 +1,36 @@
+"""The weekly rounds, as Prefect tells them: compact, collect what nobody keeps, read every byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.artifacts import publish_rounds
+from flows.maintenance import Maintenance, maintain
+from flows.mirror import mirror
+from flows.tasks import as_task
+from nightshift.errors import StoreBusy
+from state.store import Store
+
+
+@flow(name="weekly", persist_result=False, validate_parameters=False)
+def weekly(store: str = "store") -> State[None]:
+    """Keep the store small and sound; a damaged byte fails the run, so that somebody looks."""
+    shelf = Store.open(Path(store))
+    try:
+        done = maintain(shelf, run=as_task)
+    except StoreBusy as busy:
+        return Completed(message=f"nothing to do: {busy.message}")
+    as_task("mirror", "", mirror, shelf)
+    as_task("report", "", publish_rounds, done)
+    told = _in_a_line(done)
+    return Failed(message=told) if done.damage else Completed(message=told)
+
+
+def _in_a_line(done: Maintenance) -> str:
+    merged = f"version {done.compaction.version}" if done.compaction else "nothing to merge"
+    sound = f"{len(done.damage)} parts damaged: nightshift verify" if done.damage else "sound"
+    return f"compact: {merged}; gc: {done.sweep.freed / 2**20:.1f} MiB freed; verify: {sound}"
