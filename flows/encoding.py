@@ -24,7 +24,7 @@ from pipeline.scratch import room
 from pipeline.segment import Segment, write_segment
 from state.store import Store
 
-PORTION, PORTION_CHARACTERS = 5_000, 2**25
+PORTION, PORTION_CHARACTERS = 5_000, 2**23
 """Documents of a segment at most, and characters after which no more are added."""
 
 Known = tuple[Vectors, Layers]
@@ -61,13 +61,23 @@ class Shelves:
 
 
 def shelve(live: Live, intake: Intake, progress: Progress = silent) -> tuple[Encoding, Shelves]:
-    """Put tonight's segments and tombstones into the store."""
+    """Read tonight's documents, and put them on the shelves."""
     known = encoded_before(live.store, {document.text_hash for document in intake.documents})
-    index = dict(live.manifest.index)
-    first = 1 + max(int(name.removeprefix(SEGMENT)) for name in index if SEGMENT in name)
     encoding, segments = write_segments(
-        live.store, live.encoder, intake.documents, live.modules.layers, known, first, progress
+        live.store,
+        live.encoder,
+        intake.documents,
+        live.modules.layers,
+        known,
+        next_number(live.manifest.index),
+        progress,
     )
+    return encoding, stand(live, intake, segments)
+
+
+def stand(live: Live, intake: Intake, segments: Mapping[str, str]) -> Shelves:
+    """The shelves with tonight's segments, and tombstones on what they replace."""
+    index = dict(live.manifest.index)
     dead = live.library.without([*intake.updated, *intake.deleted])
     for name, segment in segments.items():
         # The same documents may come back as they were: then their segment stands already.
@@ -76,7 +86,16 @@ def shelve(live: Live, intake: Intake, progress: Progress = silent) -> tuple[Enc
         else:
             index[name] = segment
     index[TOMBSTONES] = live.store.objects.put(lambda folder: save_dead(dead, folder))
-    return encoding, Shelves(index, read_library(live.store, index))
+    return Shelves(index, read_library(live.store, index))
+
+
+def next_number(index: Mapping[str, str]) -> int:
+    """The number of the next segment.
+
+    >>> next_number({"segment/00000001": "ab", "segment/00000004": "cd", "tombstones": "ef"})
+    5
+    """
+    return 1 + max(int(name.removeprefix(SEGMENT)) for name in index if SEGMENT in name)
 
 
 def write_segments(

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.segment import DOCUMENTS, ERASED, FIELDS, LAYERS, VECTORS, Segment
+from pipeline.segment import DOCUMENTS, ERASED, LAYERS, VECTORS, Segment
+from pipeline.texts import FIELDS, TOGETHER
 
 BLANK = {**dict.fromkeys((*FIELDS, "text_hash", "content_hash"), ""), "starts": []}
 """An erased row: no text has an empty hash, and a document without passages is never found."""
@@ -26,9 +27,8 @@ def erase(segment: Segment, rows: Iterable[int], folder: Path) -> None:
     kept[gone] = False
     table = pq.read_table(segment.folder / DOCUMENTS)
     lines = [line if kept[row] else BLANK for row, line in enumerate(table.to_pylist())]
-    pq.write_table(
-        pa.Table.from_pylist(lines, schema=table.schema), folder / DOCUMENTS, compression="zstd"
-    )
+    erased = pa.Table.from_pylist(lines, schema=table.schema)
+    pq.write_table(erased, folder / DOCUMENTS, compression="zstd", row_group_size=TOGETHER)
     vectors = segment.vectors[np.repeat(kept, np.diff(segment.first))]
     np.save(folder / VECTORS, vectors, allow_pickle=False)
     layers = np.where(kept[:, None, None], segment.layers, np.float16(0))

@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 from nightshift.errors import EncoderError
 from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
+from pipeline.texts import FIELDS, TOGETHER, Texts
 
 DOCUMENTS, VECTORS, LAYERS = "documents.parquet", "vectors.npy", "layers.npy"
 ERASED = "erased.npy"
-FIELDS = ("source", "id", "title", "text", "metadata")
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ class Segment:
         return layers
 
     @cached_property
-    def documents(self) -> list[Document]:
-        table = pq.read_table(self.folder / DOCUMENTS, columns=list(FIELDS))
-        return [Document(**row) for row in table.to_pylist()]
+    def documents(self) -> Texts:
+        return Texts(self.folder / DOCUMENTS)
 
     def passage(self, document: int, number: int) -> Passage:
         """The stretch of the document's text that its `number`th vector stands for."""
@@ -125,6 +124,6 @@ def write_segment(
             ),
         }
     )
-    pq.write_table(table, folder / DOCUMENTS, compression="zstd")
+    pq.write_table(table, folder / DOCUMENTS, compression="zstd", row_group_size=TOGETHER)
     np.save(folder / VECTORS, vectors.astype(np.float32), allow_pickle=False)
     np.save(folder / LAYERS, layers.astype(np.float16), allow_pickle=False)

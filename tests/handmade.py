@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from flows.intake import Encoding, Intake, shelve
+from flows.encoding import Read, next_number, stand
+from flows.intake import Intake
 from flows.live import SEGMENT, TOMBSTONES, Live, open_live, save_dead
 from flows.membership import still_there
 from flows.modules import Kind, Modules, Pool, save_modules
@@ -45,18 +47,14 @@ def vector(text: str) -> Vectors:
 def first_version(root: Path, documents: Sequence[Document], pairs: Sequence[Pair] = ()) -> Store:
     """Version 1: one kind, whose questions are `pairs`, and nothing in the pool."""
     store = Store.create(root)
-    encoding = encoded(documents)
-    statistics = KindStatistics.of(encoding.features, encoding.groups)
+    read = encoded(documents)
+    statistics = KindStatistics.of(read.features, groups(documents))
     asked = questions(pairs)
     kind = Kind("k1", "kind", len(documents), 1, statistics, statistics, asked)
     modules = Modules((0, 1), (0.9, 0.8), {"k1": kind}, {}, Router(), empty_pool())
     with store.writing():
         names = save_modules(store, modules, None, {})
-        segment = store.objects.put(
-            lambda folder: write_segment(
-                folder, documents, encoding.passages, encoding.vectors, encoding.features
-            )
-        )
+        segment = _segment(store, documents)
         dead = store.objects.put(lambda folder: save_dead({}, folder))
         index = {f"{SEGMENT}{1:08d}": segment, TOMBSTONES: dead}
         _publish(store, None, "init", index, names, modules, len(documents))
@@ -74,11 +72,14 @@ def night(
     with store.writing(), open_live(store) as live:
         updated = tuple(d.key for d in documents if d.key in live.library.number_of)
         intake = _intake(documents, updated, tuple(deleted))
-        index, library = shelve(live, intake, encoded(documents))
-        modules = still_there(live.modules, library)
+        name = f"{SEGMENT}{next_number(live.manifest.index):08d}"
+        shelves = stand(live, intake, {name: _segment(store, documents)} if documents else {})
+        modules = still_there(live.modules, shelves.library)
         modules = _with(modules, pairs, waiting)
         names = save_modules(store, modules, live.modules, {})
-        return _publish(store, live.manifest, "night", index, names, modules, len(library))
+        return _publish(
+            store, live.manifest, "night", shelves.index, names, modules, len(shelves.library)
+        )
 
 
 def answers(live: Live, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, str, float]]]:
@@ -95,7 +96,7 @@ def answers(live: Live, texts: Sequence[str], k: int = 10) -> list[list[tuple[st
     return lines
 
 
-def encoded(documents: Sequence[Document]) -> Encoding:
+def encoded(documents: Sequence[Document]) -> Read:
     cuts = tuple(tuple(passages(document)) for document in documents)
     texts = [document.text[cut.start : cut.end] for document, c in zip(documents, cuts, strict=True)
              for cut in c]  # fmt: skip
@@ -103,14 +104,24 @@ def encoded(documents: Sequence[Document]) -> Encoding:
     features = np.array(
         [[vector(document.text)] * LAYERS for document in documents], np.float16
     ).reshape(-1, LAYERS, DIMENSION)
-    groups = groups_of([d.title for d in documents], [d.id for d in documents])
-    return Encoding(cuts, vectors, features, groups, len(documents))
+    return Read(cuts, vectors, features, len(documents))
+
+
+def groups(documents: Sequence[Document]) -> npt.NDArray[np.uint64]:
+    return groups_of([d.title for d in documents], [d.id for d in documents])
 
 
 def long_document(id_: str, seed: int) -> Document:
     """A document of several passages."""
     words = random.Random(seed).choices([f"word{n}" for n in range(50)], k=500)
     return Document("default", id_, "", " ".join(words))
+
+
+def _segment(store: Store, documents: Sequence[Document]) -> str:
+    read = encoded(documents)
+    return store.objects.put(
+        lambda folder: write_segment(folder, documents, read.passages, read.vectors, read.features)
+    )
 
 
 def questions(pairs: Sequence[Pair]) -> Questions:
@@ -133,7 +144,7 @@ def _with(modules: Modules, pairs: Sequence[Pair], waiting: Sequence[Document]) 
         pool = Pool(
             (*pool.keys, *(document.key for document in waiting)),
             np.concatenate([pool.features, new.features]),
-            np.concatenate([pool.groups, new.groups]),
+            np.concatenate([pool.groups, groups(waiting)]),
             pool.questions + questions([Pair(d.text[:30], d.key, "span") for d in waiting]),
         )
     return replace(modules, kinds=kinds, pool=pool)

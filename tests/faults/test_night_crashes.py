@@ -13,6 +13,8 @@ STEPS = [
     "flows.night.claim",
     "flows.night.ingest",
     "flows.night.shelve",
+    "flows.encoding.write_segments",
+    "flows.encoding.stand",
     "flows.night.look",
     "flows.night.decide",
     "flows.night.grow",

@@ -11,7 +11,7 @@ import pytest
 from handmade import answers, document, first_version, night
 
 from flows.compact import compact
-from flows.intake import encoded_before
+from flows.encoding import encoded_before
 from flows.live import open_live
 from flows.purge import hashed, purge
 from flows.rollback import rollback

@@ -36,7 +36,7 @@ def written(folder: Path, documents: Sequence[Document] = DOCUMENTS, words: int 
 
 def test_documents_come_back_as_they_were(tmp_path: Path) -> None:
     segment = written(tmp_path)
-    assert segment.documents == DOCUMENTS
+    assert list(segment.documents) == DOCUMENTS
     assert segment.keys == [document.key for document in DOCUMENTS]
     assert segment.content_hashes == [document.content_hash for document in DOCUMENTS]
     assert segment.text_hashes == [document.text_hash for document in DOCUMENTS]
@@ -66,7 +66,7 @@ def test_passages_of_any_text_come_back(
 
 def test_an_empty_segment_is_one(tmp_path: Path) -> None:
     segment = written(tmp_path, [])
-    assert (segment.keys, segment.documents) == ([], [])
+    assert (segment.keys, list(segment.documents)) == ([], [])
     assert segment.first.tolist() == [0]
     assert segment.first.dtype == np.int64
 
