@@ -99,15 +99,20 @@ class Store:
     def manifest(self, version: int | None = None) -> Manifest:
         """The manifest of `version`, by default the live one, checked against HEAD's digest.
 
-        VersionCollected if its objects were given up: only `history` still tells of it.
+        VersionCollected if its objects were given up: `remembered` still tells of it.
         """
-        head = self.head()
         if version is None:
-            return versions.read(self.root, head)
+            return versions.read(self.root, self.head())
         if version in collected.read(self.root):
             raise VersionCollected(
-                f"the objects of version {version} were collected", hint="nightshift history"
+                f"the objects of version {version} were collected",
+                hint=f"nightshift show {version}",
             )
+        return self.remembered(version)
+
+    def remembered(self, version: int) -> Manifest:
+        """The manifest of a version, whether its objects are still there or not."""
+        head = self.head()
         for here, found in versions.walk(self.root, head):
             if here.version == version:
                 return versions.sound(here, found)

@@ -65,7 +65,7 @@ def show(
     from state.store import Store
 
     opened = Store.open(store)
-    manifest = opened.manifest(version)
+    manifest = opened.remembered(version)
     page = {
         **_row(manifest, version == opened.head().version, pinned(opened).get(version)),
         "encoder": dict(manifest.encoder),

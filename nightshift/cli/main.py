@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -94,12 +95,26 @@ def run() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        _explain(error, *_refused(error))
+        code = 1
     except Exception as error:
         _explain(error, f"{type(error).__name__}: {error}", "the same command with --debug")
         code = 1
     if code == INTERRUPTED:
         output.err.print("interrupted; the store is as it was. Type the same command again.")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(error: OSError) -> tuple[str, str]:
+    """What the machine would not do; a night that it stopped is as if it had not begun."""
+    said = error.strerror or str(error)
+    sentence = f"{error.filename}: {said}" if error.filename else said
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{sentence}; the store is as it was", "nightshift gc, then the same command"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{sentence}; the store is as it was", "the same command, where it may write"
+    return sentence, "the same command with --debug"
 
 
 def _explain(error: Exception, sentence: str, hint: str | None) -> None:

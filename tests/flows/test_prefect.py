@@ -137,6 +137,23 @@ def finished(command: list[str], environment: dict[str, str], folder: Path | Non
     return done.stdout
 
 
+def deploy(environment: dict[str, str], folder: Path, cron: str) -> None:
+    """Deploy what prefect.yaml says, with another folder and another time of day."""
+    page = (ROOT / "prefect.yaml").read_text()
+    for said, meant in (
+        ('cron: "0 2 * * *"', f'cron: "{cron}"'),
+        ("{store: store, inbox: inbox}", f"{{store: {folder}/store, inbox: {folder}/inbox}}"),
+        ("{store: store}", f"{{store: {folder}/store}}"),
+    ):
+        assert page.count(said) == 1
+        page = page.replace(said, meant)
+    (folder / "prefect.yaml").write_text(page)
+    file = str(folder / "prefect.yaml")
+    finished(
+        ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file], environment, ROOT
+    )
+
+
 def a_night(environment: dict[str, str], folder: Path) -> str:
     store, inbox = str(folder / "store"), str(folder / "inbox")
     printed = finished([sys.executable, "-c", NIGHT, store, inbox], environment, folder)
@@ -147,14 +164,8 @@ def test_a_cron_really_fires_and_the_night_is_lived_through(
     server: Ask, environment: dict[str, str], folder: Path
 ) -> None:
     worlds.write_batch(folder / "inbox" / "monday", "sea", range(300, 340))
-    page = (ROOT / "prefect.yaml").read_text()
-    assert page.count("0 2 * * *") == 1
-    page = page.replace("0 2 * * *", "* * * * *").replace(
-        "entrypoint: flows/", f"entrypoint: {ROOT}/flows/"
-    )
-    (folder / "prefect.yaml").write_text(page)
     finished(["prefect", "work-pool", "create", "nightshift", "--type", "process"], environment)
-    finished(["prefect", "--no-prompt", "deploy", "--all"], environment, folder)
+    deploy(environment, folder, cron="* * * * *")
     with running(
         ["prefect", "worker", "start", "--pool", "nightshift"], environment, folder
     ) as worker:
@@ -232,10 +243,7 @@ def test_a_run_that_comes_late_finds_nothing_to_do(
 def test_the_doctor_sees_that_the_next_night_is_scheduled(
     server: Ask, environment: dict[str, str], folder: Path
 ) -> None:
-    page = (ROOT / "prefect.yaml").read_text()
-    page = page.replace("entrypoint: flows/", f"entrypoint: {ROOT}/flows/")
-    (folder / "prefect.yaml").write_text(page)
-    finished(["prefect", "--no-prompt", "deploy", "--all"], environment, folder)
+    deploy(environment, folder, cron="0 2 * * *")
     [nightly] = server("deployments/filter", {"deployments": {"name": {"any_": ["nightly"]}}})
     tomorrow = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     server(f"deployments/{nightly['id']}/schedule", {"end_time": tomorrow, "min_runs": 1})
