@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from flows.clock import Clock
 from flows.groups import ask_about
-from flows.intake import Encoding, Intake, encode, ingest, passage_text
+from flows.intake import Encoding, Intake, encode, ingest
 from flows.live import SEGMENT, TOMBSTONES, save_dead
 from flows.modules import Kind, Modules, Pool, save_modules
 from flows.night import Night, batch_facts
@@ -24,7 +24,7 @@ from pipeline.batch import read_batch
 from pipeline.checkpoint import locate
 from pipeline.clusters import Rows, cut, join
 from pipeline.detector import choose_layers, informative_layers
-from pipeline.documents import Document, Pair, Passage
+from pipeline.documents import Document, Pair, Passage, passage_text
 from pipeline.encoder import Encoder
 from pipeline.kinds import KindStatistics, Layers, folds_of
 from pipeline.library import Library

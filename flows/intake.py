@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from flows.live import SEGMENT, Live, read_library, save_dead
 from pipeline.batch import Batch, read_batch
-from pipeline.documents import Document, Key, Pair, Passage, passages
+from pipeline.documents import Document, Key, Pair, Passage, passage_text, passages
 from pipeline.encoder import Encoder, Vectors
 from pipeline.garbage import garbage
 from pipeline.kinds import Layers, groups_of
@@ -157,11 +157,6 @@ def encode(
         groups=groups_of([d.title for d in documents], [d.id for d in documents]),
         encoded=len(fresh),
     )
-
-
-def passage_text(document: Document, cut: Passage) -> str:
-    """What the encoder reads for a passage: the title, then the stretch of text."""
-    return f"{document.title}\n{document.text[cut.start : cut.end]}".strip()
 
 
 def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:

@@ -87,12 +87,15 @@ def night(live: Live, batch: Batch, progress: Progress = silent) -> Night:
     clock.move("gate", "train", sum(taught))
     outcomes = outcomes_of(intake, growth.outcomes)
     with clock("publish"):
-        modules = save_modules(live.store, growth.modules, live.modules, growth.new)
+        modules = save_modules(
+            live.store, growth.modules, live.modules, growth.new, growth.overlays
+        )
         facts = {
             "batches": [batch_facts(batch)],
             "outcomes": [outcome.as_json() for outcome in outcomes],
             "documents": intake.counts,
             "encoded": encoding.encoded,
+            "reencoded": growth.reencoded,
             "seconds": clock.seconds,
             "detection": detection_facts(live, findings),
             "quarantined": [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]],
