@@ -22,8 +22,11 @@ import torch
 from pipeline.encoder import Encoder, batches
 from pipeline.experts.base import Expert
 from pipeline.progress import Progress, silent
-from pipeline.training import BATCH, TEMPERATURE, Lessons, Training, run, split, steps_of
+from pipeline.training import TEMPERATURE, Lessons, Training, run, split, steps_of
 
+PASSAGES = 16
+"""In a batch. In larger ones a passage meets more wrong answers, but there are fewer steps, and an
+expert that has to learn both sides needs them (docs/decisions.md)."""
 QUERIES_A_PASSAGE = 4
 RANKED = 200
 """Passages that development queries are ranked against: encoding them is most of that cost."""
@@ -50,21 +53,28 @@ def train_both(
 def estimate(
     encoder: Encoder, expert: Expert, lessons: Lessons, texts: Sequence[str], seed: int
 ) -> float:
-    """Seconds that `train_both` would take, from a step that is timed and then forgotten."""
+    """Seconds that `train_both` would take, from steps that are timed and then forgotten.
+
+    The quicker of two counts: the first also warms up the machine.
+    """
     course = _BothSides(encoder, lessons, texts, seed)
     parameters = expert.trainable()
-    started = time.monotonic()
+    timed = []
     with expert.attached():
-        course.loss(course.rows[:BATCH]).backward()  # type: ignore[no-untyped-call]
-    seconds = time.monotonic() - started
+        for _ in range(2):
+            started = time.monotonic()
+            course.loss(course.rows[: course.batch]).backward()  # type: ignore[no-untyped-call]
+            timed.append(time.monotonic() - started)
     for parameter in parameters:
         parameter.grad = None
     expert.freeze()
-    return seconds * steps_of(course)
+    return min(timed) * steps_of(course)
 
 
 class _BothSides:
     """Lessons made ready: tokens and frozen vectors of queries and passages."""
+
+    batch = PASSAGES
 
     def __init__(self, encoder: Encoder, lessons: Lessons, texts: Sequence[str], seed: int) -> None:
         self.encoder = encoder

@@ -53,14 +53,17 @@ class BothSides:
     parent: Expert | None = None
 
     def seconds(self) -> float:
-        """What a fold and the whole would take to teach, from one step that is tried."""
+        """What a fold and the whole would take to teach."""
+        return self.whole_seconds() * (1 + SHARE_OF_FOLD * self._crossfits)
+
+    def whole_seconds(self) -> float:
+        """What the whole would take to teach, from one step that is tried."""
         made, texts = self._lessons(self.questions.teaching)
         expert = self.trial.fresh(self.name, None)
         try:
-            whole = estimate(self.trial.live.encoder, expert, made, texts, self.trial.seed)
+            return estimate(self.trial.live.encoder, expert, made, texts, self.trial.seed)
         finally:
             expert.detach()
-        return whole * (1 + SHARE_OF_FOLD * self._crossfits)
 
     def first_fold(self) -> Scores:
         """Gains on the queries of the first fold, of an expert taught without its documents."""

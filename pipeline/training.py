@@ -62,6 +62,7 @@ class Course(Protocol):
 
     queries: int
     rows: npt.NDArray[np.int64]
+    batch: int
 
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of a batch."""
@@ -110,7 +111,7 @@ def run(
         best = course.reciprocal_ranks()
         for epoch in range(EPOCHS):
             order = torch.randperm(len(course.rows), generator=generator).numpy()
-            for rows in np.array_split(course.rows[order], -(-len(order) // BATCH)):
+            for rows in np.array_split(course.rows[order], -(-len(order) // course.batch)):
                 optimizer.zero_grad(set_to_none=True)
                 course.loss(rows).backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -137,7 +138,7 @@ def run(
 
 def steps_of(course: Course) -> int:
     """Steps of all epochs."""
-    return EPOCHS * -(-len(course.rows) // BATCH)
+    return EPOCHS * -(-len(course.rows) // course.batch)
 
 
 def split(
@@ -151,6 +152,8 @@ def split(
 
 class _Course:
     """Lessons made ready: tokens, frozen query vectors, candidates as a tensor."""
+
+    batch = BATCH
 
     def __init__(self, encoder: Encoder, lessons: Lessons, seed: int) -> None:
         self.encoder = encoder
