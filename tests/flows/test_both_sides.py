@@ -1,4 +1,4 @@
-"""Nights with experts for both sides: chosen where they pay, laid over night by night, taken back."""
+"""Nights with experts for both sides: chosen where they pay, laid over, taken back."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5
 
 @pytest.fixture(scope="session")
 def two_sided_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
-    """A night about the law, with the steps that a random encoder needs to learn both sides."""
+    """A night about the law: both sides get the steps that a random encoder needs, queries few."""
     folder = tmp_path_factory.mktemp("two_sided")
     shutil.copytree(first_store, folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 12)
+        patch.setattr(training._Course, "batch", 1000)
         patch.setattr(_BothSides, "batch", 8)
         update(Store.open(folder / "store"), [batch])
     return folder / "store"
