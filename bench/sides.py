@@ -1,6 +1,6 @@
 """Queries alone or both sides? One kind beside a first corpus, taught both ways.
 
-    python -m bench.sides --data DIR --first wiki_science --kind tv_friends --out FILE
+    python -m bench.sides --data DIR --first wiki_science --kind tv_friends --most 250 --out FILE
 
 DIR is as for `bench.one_night`. Every figure is nDCG@10 over the whole index, through the router,
 against the frozen encoder, with a paired bootstrap interval of the difference.
