@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from flows.intake import Intake
 from flows.live import SEGMENT, TOMBSTONES, Live, read_library, save_dead
-from pipeline.documents import Document, Passage, passages
+from pipeline.documents import Document, Passage, passage_text, passages
 from pipeline.encoder import Encoder, Vectors
 from pipeline.kinds import Layers, groups_of
 from pipeline.library import Library
@@ -178,11 +178,6 @@ def as_known(documents: Sequence[Document], read: Read, layers: Sequence[int]) -
         document.text_hash: (vectors[row], read.features[row, list(layers)])
         for row, document in enumerate(documents)
     }
-
-
-def passage_text(document: Document, cut: Passage) -> str:
-    """What the encoder reads for a passage: the title, then the stretch of text."""
-    return f"{document.title}\n{document.text[cut.start : cut.end]}".strip()
 
 
 def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:

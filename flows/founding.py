@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from flows.encoding import Encoding, Read, passage_text
+from flows.encoding import Encoding, Read
 from flows.groups import ask_about
 from flows.modules import Kind
 from pipeline.chosen import Chosen
 from pipeline.clusters import Rows, cut, join
 from pipeline.detector import informative_layers
-from pipeline.documents import Document, Pair, Passage
+from pipeline.documents import Document, Pair, Passage, passage_text
 from pipeline.encoder import Encoder
 from pipeline.kinds import KindStatistics, folds_of, groups_of, spread
 from pipeline.router import Router, prototypes_of

@@ -10,7 +10,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.modules import Modules, load_experts, load_modules
+from flows.modules import Modules, load_experts, load_modules, load_overlays
 from flows.settings import Settings
 from nightshift.errors import EncoderMismatch
 from pipeline.checkpoint import locate
@@ -18,6 +18,7 @@ from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
 from pipeline.index import Index
 from pipeline.library import Dead, Library
+from pipeline.overlay import Overlaid, Overlay
 from pipeline.retriever import Retriever
 from pipeline.segment import Segment
 from state.leases import Lease
@@ -88,8 +89,16 @@ class Live:
         return load_experts(self.store, self.modules, self.encoder)
 
     @cached_property
+    def overlays(self) -> dict[str, Overlay]:
+        return load_overlays(self.store, self.modules)
+
+    @cached_property
     def retriever(self) -> Retriever:
-        return Retriever(self.encoder, self.experts, self.modules.router, self.index)
+        overlaid = {
+            name: Overlaid(overlay, self.library, self.index)
+            for name, overlay in self.overlays.items()
+        }
+        return Retriever(self.encoder, self.experts, self.modules.router, self.index, overlaid)
 
 
 def open_live(

@@ -5,12 +5,13 @@ router            prototypes and floor
 pool              documents that wait, with their features
 kind/K/...        statistics, birth (statistics when it was first seen), questions
 expert/E          an adapter folder
+overlay/E/N       documents as the expert sees them, a part a night (both-sided experts only)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
 from pipeline.kinds import KindStatistics, Layers
+from pipeline.overlay import Overlay, Part, Scale
 from pipeline.questions import Questions
 from pipeline.router import Router
 from state.store import Store
 
 REGISTRY = "registry.json"
+OVERLAY = "overlay/"
+FEATURES = "features.npy"
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class ExpertFacts:
-    """What is known of an expert besides its weights."""
+    """What is known of an expert besides its weights.
+
+    An expert of both sides has a `scale`, by which its overlay's scores are read, and `reencoded`
+    documents in that overlay when it was made.
+    """
 
     name: str
     method: str
@@ -64,6 +72,8 @@ class ExpertFacts:
     queries: int
     seconds: float
     gate: Mapping[str, Any]
+    scale: Sequence[float] | None = None
+    reencoded: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ class Modules:
     router: Router
     pool: Pool
     stored: Mapping[str, str] = field(default_factory=dict)
-    """Object ids of what was loaded, by module name; the experts' weights are only ever here."""
+    """Object ids of what was loaded, by module name; weights and overlays are only ever here."""
 
 
 def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
@@ -126,11 +136,15 @@ def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
 
 
 def save_modules(
-    store: Store, modules: Modules, before: Modules | None, weights: Mapping[str, Expert]
+    store: Store,
+    modules: Modules,
+    before: Modules | None,
+    weights: Mapping[str, Expert],
+    overlays: Mapping[str, Overlay] | None = None,
 ) -> dict[str, str]:
     """Put what changed since `before` into the store; names and object ids of the whole set.
 
-    `weights` are the experts that are new.
+    `weights` are the experts that are new, `overlays` those that are new or have grown.
     """
     names: dict[str, str] = {}
     for id_, kind in modules.kinds.items():
@@ -147,6 +161,12 @@ def save_modules(
             names[name] = store.objects.put(weights[expert].save)
         else:
             names[name] = modules.stored[name]
+        names |= {old: modules.stored[old] for old in overlay_names(modules, expert)}
+    for expert, overlay in (overlays or {}).items():
+        for number, laid in enumerate(overlay.parts, start=1):
+            name = f"{OVERLAY}{expert}/{number:08d}"
+            if name not in names:
+                names[name] = store.objects.put(laid.save)
     names["router"] = store.objects.put(modules.router.save)
     names["pool"] = store.objects.put(lambda folder: save_pool(modules.pool, folder))
     names["registry"] = store.objects.put(lambda folder: _save_registry(modules, folder))
@@ -159,6 +179,23 @@ def load_experts(store: Store, modules: Modules, encoder: Encoder) -> dict[str, 
         name: LoraExpert.load(encoder, name, store.objects.open(modules.stored[f"expert/{name}"]))
         for name in sorted(set(modules.router.experts.values()))
     }
+
+
+def load_overlays(store: Store, modules: Modules) -> dict[str, Overlay]:
+    """What lies over the documents for the experts that some kind is served by."""
+    overlays = {}
+    for expert in sorted(set(modules.router.experts.values())):
+        scale = modules.experts[expert].scale
+        if scale is not None:
+            names = overlay_names(modules, expert)
+            parts = [Part.load(store.objects.open(modules.stored[name])) for name in names]
+            overlays[expert] = Overlay(tuple(parts), Scale(*scale))
+    return overlays
+
+
+def overlay_names(modules: Modules, expert: str) -> list[str]:
+    """The stored parts of an expert's overlay, oldest first."""
+    return sorted(name for name in modules.stored if name.startswith(f"{OVERLAY}{expert}/"))
 
 
 def _save_registry(modules: Modules, folder: Path) -> None:
@@ -184,7 +221,7 @@ def save_pool(pool: Pool, folder: Path) -> None:
         }
     )
     pq.write_table(table, folder / "documents.parquet", compression="zstd")
-    np.save(folder / "features.npy", pool.features, allow_pickle=False)
+    np.save(folder / FEATURES, pool.features, allow_pickle=False)
     pool.questions.save(folder)
 
 
@@ -193,7 +230,7 @@ def load_pool(folder: Path) -> Pool:
     keys = zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True)
     return Pool(
         tuple(keys),
-        np.load(folder / "features.npy", allow_pickle=False),
+        np.load(folder / FEATURES, allow_pickle=False),
         np.array(table["group"].to_pylist(), np.uint64),
         Questions.load(folder),
     )

@@ -101,6 +101,7 @@ def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = sil
         "outcomes": [outcome.as_json() for outcome in outcomes],
         "documents": intake.counts,
         "encoded": encoding.encoded,
+        "reencoded": growth.reencoded,
         "seconds": clock.seconds,
         "detection": detection_facts(live, findings),
         "quarantined": [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]],
@@ -116,7 +117,7 @@ def go_live(
     live: Live, shelves: Shelves, growth: Growth, reason: str, facts: Mapping[str, Any]
 ) -> int:
     """Publish what the night made; the number of the version."""
-    modules = save_modules(live.store, growth.modules, live.modules, growth.new)
+    modules = save_modules(live.store, growth.modules, live.modules, growth.new, growth.overlays)
     published = publish(
         live.store,
         live.manifest,

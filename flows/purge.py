@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.live import TOMBSTONES, Live, open_live, save_dead
-from flows.modules import Modules, load_pool, save_modules, save_pool
+from flows.modules import FEATURES, Modules, load_pool, save_modules, save_pool
 from flows.publication import publish, quiet_facts, size_facts
 from nightshift.errors import NothingToDo
 from pipeline.documents import Key
 from pipeline.erasure import erase
 from pipeline.library import Library
+from pipeline.overlay import Part
 from pipeline.questions import Questions
 from pipeline.segment import DOCUMENTS, LAYERS, Segment
 from state.store import Store
@@ -142,11 +143,14 @@ def _writer(folder: Path, key: Key) -> Writer | None:
         rows = [row for row, other in enumerate(segment.keys) if other == key]
         rows = [row for row in rows if row not in segment.erased]
         return partial(erase, segment, rows) if rows else None
-    if DOCUMENTS in names:
+    if FEATURES in names:
         pool = load_pool(folder)
         asked = any(pair.key == key for pair in pool.questions.pairs)
         kept = pool.take([row for row, other in enumerate(pool.keys) if other != key])
         return partial(save_pool, kept) if asked or key in pool.keys else None
+    if DOCUMENTS in names:
+        part = Part.load(folder)
+        return part.without(key).save if key in part.keys else None
     if "questions.parquet" in names:
         questions = Questions.load(folder)
         left = _others(questions, key)

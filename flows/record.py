@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from flows import plots
+from flows.modules import OVERLAY
 from flows.page import decision, kind_ids, reason
 from state.manifest import Manifest, digest
 from state.record import Dataset, Record
 from state.store import Store
 
-PRIVATE = ("questions", "pool")
+PRIVATE = ("questions", "pool", OVERLAY.rstrip("/"))
 """Modules with texts or names of documents in them."""
 USUAL_FOLDER = "store"
 
@@ -66,7 +67,7 @@ def module_files(store: Store, manifest: Manifest) -> dict[str, Path]:
     return {
         f"modules/{name}/{file.name}": file
         for name, object_id in sorted(manifest.modules.items())
-        if name.rsplit("/", 1)[-1] not in PRIVATE and object_id in store.objects
+        if not set(name.split("/")) & set(PRIVATE) and object_id in store.objects
         for file in sorted(store.objects.open(object_id).iterdir())
     }
 

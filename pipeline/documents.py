@@ -88,6 +88,11 @@ def passages(document: Document, words: int = 180) -> list[Passage]:
     return [Passage(a, b) for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 
+def passage_text(document: Document, cut: Passage) -> str:
+    """What the encoder reads for a passage: the title, then the stretch of text."""
+    return f"{document.title}\n{document.text[cut.start : cut.end]}".strip()
+
+
 def _sentence_start(text: str, starts: list[int], last: int, earliest: int) -> int:
     """The last word in (earliest, last] that follows a sentence end; else `last` itself."""
     for word in range(last, earliest, -1):

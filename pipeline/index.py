@@ -9,7 +9,8 @@ or does not fit is built again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import faiss
@@ -52,13 +53,30 @@ class Index:
         self, shelves: Sequence[Shelf], factory: str = EXACT, cache: Path | None = None
     ) -> None:
         self.shelves = list(shelves)
-        self._searchers = [_Searcher(shelf, factory, cache) for shelf in self.shelves]
+        self._searchers = [
+            _Searcher(shelf, _faiss(shelf, factory, cache)) for shelf in self.shelves
+        ]
         sizes = [len(shelf.live) for shelf in self.shelves]
         self._offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(int).tolist()
 
     @property
     def documents(self) -> int:
         return sum(int(shelf.live.sum()) for shelf in self.shelves)
+
+    def without(self, numbers: Sequence[int]) -> Index:
+        """The same index with some documents hidden; the vectors are shared, not copied."""
+        hidden = np.zeros(self._offsets[-1], bool)
+        hidden[list(numbers)] = True
+        other = copy(self)
+        other.shelves = [
+            replace(shelf, live=shelf.live & ~hidden[offset : offset + len(shelf.live)])
+            for offset, shelf in zip(self._offsets, self.shelves, strict=False)
+        ]
+        other._searchers = [
+            _Searcher(shelf, searcher.faiss)
+            for shelf, searcher in zip(other.shelves, self._searchers, strict=True)
+        ]
+        return other
 
     def search(self, queries: Vectors, k: int) -> list[list[Found]]:
         """The k best documents for each query, best first; equal scores in order of arrival."""
@@ -72,13 +90,12 @@ class Index:
 class _Searcher:
     """FAISS over one shelf, with its dead documents left out."""
 
-    def __init__(self, shelf: Shelf, factory: str, cache: Path | None) -> None:
+    def __init__(self, shelf: Shelf, index: faiss.Index) -> None:
         self.shelf = shelf
+        self.faiss = index
         self.owner = np.repeat(np.arange(len(shelf.live)), np.diff(shelf.first))
         alive = shelf.live[self.owner]
         self.passages = int(alive.sum())
-        approximate = factory != EXACT and len(shelf.vectors) >= SMALL
-        self.faiss = _approximate(shelf, factory, cache) if approximate else _exact(shelf.vectors)
         bits = np.packbits(alive, bitorder="little")
         self.selector = None if alive.all() else faiss.IDSelectorBitmap(bits)
 
@@ -123,6 +140,11 @@ class _Searcher:
         if isinstance(inner, faiss.IndexHNSW):
             return faiss.SearchParametersHNSW(sel=self.selector, efSearch=256)
         return faiss.SearchParameters(sel=self.selector) if self.selector else None
+
+
+def _faiss(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
+    approximate = factory != EXACT and len(shelf.vectors) >= SMALL
+    return _approximate(shelf, factory, cache) if approximate else _exact(shelf.vectors)
 
 
 def _exact(vectors: Vectors) -> faiss.Index:

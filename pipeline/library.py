@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.documents import Document, Key, Passage
+from pipeline.documents import Document, Key, Passage, passage_text
 from pipeline.encoder import Vectors
 from pipeline.index import EXACT, Index, Shelf
 from pipeline.segment import Segment
@@ -51,6 +51,10 @@ class Library:
         segment, row = self._place(self.number_of[key])
         return segment.content_hashes[row]
 
+    def text_hash(self, number: int) -> str:
+        segment, row = self._place(number)
+        return segment.text_hashes[row]
+
     def document(self, number: int) -> Document:
         segment, row = self._place(number)
         return segment.documents[row]
@@ -66,6 +70,12 @@ class Library:
         """The vectors of a document's passages."""
         segment, row = self._place(number)
         return segment.vectors[segment.first[row] : segment.first[row + 1]]
+
+    def texts(self, number: int) -> list[str]:
+        """What the encoder reads of a document, passage by passage."""
+        document = self.document(number)
+        parts = range(len(self.vectors(number)))
+        return [passage_text(document, self.passage(number, part)) for part in parts]
 
     def without(self, keys: Iterable[Key]) -> dict[str, frozenset[int]]:
         """The dead rows after these documents have died too."""

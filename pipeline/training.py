@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,22 @@ class Training:
     stopped_early: bool
 
 
+class Course(Protocol):
+    """Lessons made ready for the loop below; rows are whatever the course deals in batches."""
+
+    queries: int
+    rows: npt.NDArray[np.int64]
+    batch: int
+
+    def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+        """Mean loss of a batch."""
+        ...
+
+    def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
+        """1 / rank of the best answer, for each development query."""
+        ...
+
+
 def train(
     encoder: Encoder,
     expert: Expert,
@@ -67,12 +84,25 @@ def train(
 ) -> Training:
     """Train `expert` in place on `lessons`; everything else stays untouched."""
     started = time.monotonic()
+    course = _Course(encoder, lessons, seed)
+    return run(course, expert, started, minutes=minutes, seed=seed, progress=progress)
+
+
+def run(
+    course: Course,
+    expert: Expert,
+    started: float,
+    *,
+    minutes: float,
+    seed: int,
+    progress: Progress = silent,
+) -> Training:
+    """Take `expert` through a course whose time has been running since `started`."""
     deadline = started + 60 * minutes
     generator = torch.Generator().manual_seed(seed)
-    course = _Course(encoder, lessons, seed)
     parameters = expert.trainable()
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01)
-    total = EPOCHS * -(-len(course.learn) // BATCH)
+    total = steps_of(course)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, total))
     ranks: list[float] = []
     kept = expert.state()
@@ -80,8 +110,8 @@ def train(
     with expert.attached():
         best = course.reciprocal_ranks()
         for epoch in range(EPOCHS):
-            order = torch.randperm(len(course.learn), generator=generator).numpy()
-            for rows in np.array_split(course.learn[order], -(-len(order) // BATCH)):
+            order = torch.randperm(len(course.rows), generator=generator).numpy()
+            for rows in np.array_split(course.rows[order], -(-len(order) // course.batch)):
                 optimizer.zero_grad(set_to_none=True)
                 course.loss(rows).backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -103,24 +133,37 @@ def train(
     expert.restore(kept)
     expert.freeze()
     seconds = time.monotonic() - started
-    return Training(len(course.learn), step, tuple(ranks), seconds, step < total)
+    return Training(course.queries, step, tuple(ranks), seconds, step < total)
+
+
+def steps_of(course: Course) -> int:
+    """Steps of all epochs."""
+    return EPOCHS * -(-len(course.rows) // course.batch)
+
+
+def split(
+    groups: npt.NDArray[np.int64], random: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows to learn from and rows to develop by; no group is in both."""
+    documents = random.permutation(np.unique(groups))
+    held = np.isin(groups, documents[: int(len(documents) * DEVELOPMENT)])
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 class _Course:
     """Lessons made ready: tokens, frozen query vectors, candidates as a tensor."""
+
+    batch = BATCH
 
     def __init__(self, encoder: Encoder, lessons: Lessons, seed: int) -> None:
         self.encoder = encoder
         self.tokens = encoder.tokenise(lessons.queries, "query")
         self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
         self.answers = lessons.answers
-        random = np.random.default_rng(seed)
-        documents = random.permutation(np.unique(lessons.groups))
-        held = documents[: int(len(documents) * DEVELOPMENT)]
-        self.develop = np.flatnonzero(np.isin(lessons.groups, held))
-        self.learn = np.flatnonzero(~np.isin(lessons.groups, held))
+        self.random = np.random.default_rng(seed)
+        self.learn, self.develop = split(lessons.groups, self.random)
+        self.rows, self.queries = self.learn, len(self.learn)
         self.candidates = torch.from_numpy(lessons.candidates)
-        self.random = random
 
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of some queries."""

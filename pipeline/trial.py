@@ -8,7 +8,7 @@ count, and then one expert is taught on everything but the judging tenth.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from pipeline.experts.lora import LoraExpert
 from pipeline.gate import BOUNDS, Bounds, Verdict, judge
 from pipeline.library import Library
 from pipeline.measures import Scores, interval, per_query
+from pipeline.overlay import Overlaid, Overlay
 from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
@@ -41,6 +42,10 @@ class Candidate:
     own: Scores
     verdict: Verdict
     training: Training | None
+    first_fold: Scores = field(default_factory=lambda: np.empty(0))
+    """Gains on the first fold, of an expert taught without it; none without cross-fitting."""
+    overlay: Overlay | None = None
+    """The kind's documents as the expert sees them, if it speaks for both sides."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,9 @@ class Trial:
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
         """Serve the kind by an expert that is there already."""
         points = prototypes_of(questions.typical.vectors, self.seed)
-        router = self._router(kind, points, expert.name, questions)
+        router = self.router(kind, points, expert.name, questions)
         asked = self._judged(questions)
-        return self._candidate(kind, expert, router, self._gain(router, asked), asked, None)
+        return self.candidate(kind, expert, router, self.gain(router, asked), asked, None)
 
     def new(
         self, kind: str, questions: Questions, name: str, parent: Expert | None = None
@@ -70,21 +75,28 @@ class Trial:
         """Serve the kind by an expert taught for it, from scratch or from its parent's weights."""
         judging, teaching = questions.judging, questions.teaching
         if not len(teaching):
-            expert = self._fresh(name, parent)
-            return self._candidate(kind, expert, self.live.router, np.empty(0), judging, None)
+            expert = self.fresh(name, parent)
+            return self.candidate(kind, expert, self.live.router, np.empty(0), judging, None)
         folds = 0 if len(judging.answers) >= PLENTY else FOLDS
         minutes = self.minutes / (1 + folds)
         parts = [
             self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", minutes, parent)
             for fold in range(folds)
         ]
-        expert = self._fresh(name, parent)
+        expert = self.fresh(name, parent)
         training = self._teach(expert, teaching, minutes)
         points = prototypes_of(questions.typical.vectors, self.seed)
-        router = self._router(kind, points, expert.name, questions)
+        router = self.router(kind, points, expert.name, questions)
         asked = self._judged(questions) if folds else judging
-        own = np.concatenate([*parts, self._gain(router, judging, {name: expert})])
-        return self._candidate(kind, expert, router, own, asked, training)
+        own = np.concatenate([*parts, self.gain(router, judging, {name: expert})])
+        candidate = self.candidate(kind, expert, router, own, asked, training)
+        return replace(candidate, first_fold=parts[0]) if parts else candidate
+
+    def renamed(self, candidate: Candidate, name: str) -> Candidate:
+        """The candidate's expert under another name; only the new one stays in the encoder."""
+        expert = self.fresh(name, candidate.expert)
+        candidate.expert.detach()
+        return replace(candidate, expert=expert)
 
     def beats(self, better: Candidate, simpler: Candidate) -> bool:
         """Whether the costlier candidate gains more, with confidence, on the same queries."""
@@ -103,23 +115,27 @@ class Trial:
         parent: Expert | None,
     ) -> Scores:
         """Gains on the queries of one fold, of an expert taught without its documents."""
-        teach = questions.teaching
-        learn = teach.where(
-            lambda pair: all(_fold(key) != fold for key in teach.answers[pair.query])
-        )
-        asked = self._crossfit_judges(questions, fold)
+        learn = self.without_fold(questions, fold)
+        asked = self.crossfit_judges(questions, fold)
         if not len(learn) or not len(asked):
             return np.empty(0)
-        expert = self._fresh(name, parent)
+        expert = self.fresh(name, parent)
         try:
             self._teach(expert, learn, minutes)
             points = prototypes_of(learn.typical.vectors, self.seed)
-            router = self._router(kind, points, name, questions)
-            return self._gain(router, asked, {name: expert})
+            router = self.router(kind, points, name, questions)
+            return self.gain(router, asked, {name: expert})
         finally:
             expert.detach()
 
-    def _crossfit_judges(self, questions: Questions, fold: int) -> Questions:
+    def without_fold(self, questions: Questions, fold: int) -> Questions:
+        """Queries that may teach whoever is judged by this fold."""
+        teach = questions.teaching
+        return teach.where(
+            lambda pair: all(_fold(key) != fold for key in teach.answers[pair.query])
+        )
+
+    def crossfit_judges(self, questions: Questions, fold: int) -> Questions:
         """Queries of one fold that may judge: real ones, or those of the judging generator."""
         answers = questions.answers
         tenth = set(questions.judging.answers)
@@ -138,49 +154,67 @@ class Trial:
         """All queries that judge under cross-fitting, fold by fold, then the judging tenth."""
         if len(questions.judging.answers) >= PLENTY:
             return questions.judging
-        parts = [self._crossfit_judges(questions, fold) for fold in range(FOLDS)]
+        parts = [self.crossfit_judges(questions, fold) for fold in range(FOLDS)]
         return _concatenated([*parts, questions.judging])
 
-    def _router(self, kind: str, points: Vectors, expert: str, questions: Questions) -> Router:
+    def router(self, kind: str, points: Vectors, expert: str, questions: Questions) -> Router:
         """The live router with this kind in it, and the floor that would be published with it."""
         held_out = {**self.others, kind: questions}
         vectors = [asked.judging.vectors for asked in held_out.values()]
         return self.live.router.with_kind(kind, points, expert).calibrated(np.concatenate(vectors))
 
-    def _fresh(self, name: str, parent: Expert | None) -> Expert:
+    def fresh(self, name: str, parent: Expert | None) -> Expert:
         expert = LoraExpert.new(self.live.encoder, name, self.seed)
         if parent is not None:
             expert.restore(parent.state())
         return expert
 
     def _teach(self, expert: Expert, questions: Questions, minutes: float) -> Training:
-        before = expert.rest_hash()
-        training = train(
-            self.live.encoder,
+        made = lessons(questions, self.library)
+        return self.guarded(
             expert,
-            lessons(questions, self.library),
-            minutes=minutes,
-            seed=self.seed,
-            progress=self.progress,
+            lambda: train(
+                self.live.encoder,
+                expert,
+                made,
+                minutes=minutes,
+                seed=self.seed,
+                progress=self.progress,
+            ),
         )
+
+    def guarded(self, expert: Expert, taught: Callable[[], Training]) -> Training:
+        """A training whose seconds count, and which may change nothing but the expert."""
+        before = expert.rest_hash()
+        training = taught()
         self.taught.append(training.seconds)
         if expert.rest_hash() != before:
             raise RuntimeError(f"training {expert.name} changed weights that are not its own")
         return training
 
-    def _gain(
-        self, router: Router, asked: Questions, fresh: Mapping[str, Expert] | None = None
+    def gain(
+        self,
+        router: Router,
+        asked: Questions,
+        fresh: Mapping[str, Expert] | None = None,
+        overlay: Overlay | None = None,
     ) -> Scores:
-        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query."""
-        candidate = Retriever(
-            self.live.encoder, {**self.live.experts, **(fresh or {})}, router, self.live.index
-        )
+        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query.
+
+        `overlay` belongs to the `fresh` expert.
+        """
+        overlaid = dict(self.live.overlaid)
+        if overlay is not None:
+            new = Overlaid(overlay, self.library, self.live.index)
+            overlaid |= dict.fromkeys(fresh or {}, new)
+        experts = {**self.live.experts, **(fresh or {})}
+        candidate = Retriever(self.live.encoder, experts, router, self.live.index, overlaid)
         return self._scores(candidate, asked) - self._scores(self.live, asked)
 
     def _scores(self, retriever: Retriever, asked: Questions) -> Scores:
         return quality(retriever, asked, self.library)
 
-    def _candidate(
+    def candidate(
         self,
         kind: str,
         expert: Expert,
@@ -188,15 +222,16 @@ class Trial:
         own: Scores,
         asked: Questions,
         training: Training | None,
+        overlay: Overlay | None = None,
     ) -> Candidate:
         fresh = {expert.name: expert}
         losses = {
-            other: self._gain(router, questions.judging, fresh)
+            other: self.gain(router, questions.judging, fresh, overlay)
             for other, questions in self.others.items()
             if other != kind and len(questions.judging)
         }
         verdict = judge(own, losses, asked.synthetic, self.bounds)
-        return Candidate(expert, router, own, verdict, training)
+        return Candidate(expert, router, own, verdict, training, overlay=overlay)
 
 
 def quality(retriever: Retriever, questions: Questions, library: Library) -> Scores:
@@ -212,7 +247,7 @@ def quality(retriever: Retriever, questions: Questions, library: Library) -> Sco
 def lessons(questions: Questions, library: Library) -> Lessons:
     """Queries with the passages that answer them; candidates are the documents asked about."""
     texts, _ = _queries(questions)
-    keys = sorted({pair.key for pair in questions.pairs})
+    keys = asked_about(questions)
     vectors = [library.vectors(library.number_of[key]) for key in keys]
     first = np.concatenate([[0], np.cumsum([len(rows) for rows in vectors])])
     place = {key: row for row, key in enumerate(keys)}
@@ -224,6 +259,11 @@ def lessons(questions: Questions, library: Library) -> Lessons:
     ]
     groups = np.array([place[min(questions.answers[text])] for text in texts], np.int64)
     return Lessons(texts, answers, np.concatenate(vectors), groups)
+
+
+def asked_about(questions: Questions) -> list[Key]:
+    """The documents of some queries, in the order of their lessons' candidates."""
+    return sorted({pair.key for pair in questions.pairs})
 
 
 def _queries(questions: Questions) -> tuple[list[str], Vectors]:

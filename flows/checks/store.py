@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from flows.checks.check import Check, broken, ok, warning
-from flows.encoding import passage_text
 from flows.live import Live, open_live
 from nightshift.errors import NightshiftError, StoreBusy
+from pipeline.documents import passage_text
 from pipeline.experts.lora import LoraExpert
 from state import lock
 from state.store import Store

@@ -1,0 +1,146 @@
+"""Teaching both sides: an expert that also rewrites the documents which answer its queries.
+
+Score of a query q and a passage d, f the frozen encoder and e the expert:
+
+    s(q, d) = ½ f(q)·f(d) + ½ e(q)·e(d)
+
+The frozen half stays for the reason it does on the query side. A batch is some passages with a few
+queries of each: passages are long, so each goes through the network once a batch and answers for
+all its queries. Wrong answers are the batch's other passages; all of them have training pairs
+themselves, as on the query side (pipeline/training.py). Other known answers are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.encoder import Encoder, batches
+from pipeline.experts.base import Expert
+from pipeline.progress import Progress, silent
+from pipeline.training import TEMPERATURE, Lessons, Training, run, split, steps_of
+
+PASSAGES = 16
+"""In a batch. In larger ones a passage meets more wrong answers, but there are fewer steps, and an
+expert that has to learn both sides needs them (docs/decisions.md)."""
+QUERIES_A_PASSAGE = 4
+RANKED = 200
+"""Passages that development queries are ranked against: encoding them is most of that cost."""
+
+Rows = npt.NDArray[np.int64]
+
+
+def train_both(
+    encoder: Encoder,
+    expert: Expert,
+    lessons: Lessons,
+    texts: Sequence[str],
+    *,
+    minutes: float,
+    seed: int,
+    progress: Progress = silent,
+) -> Training:
+    """Train `expert` in place; `texts[i]` is the passage whose frozen vector is candidate i."""
+    started = time.monotonic()
+    course = _BothSides(encoder, lessons, texts, seed)
+    return run(course, expert, started, minutes=minutes, seed=seed, progress=progress)
+
+
+def estimate(
+    encoder: Encoder, expert: Expert, lessons: Lessons, texts: Sequence[str], seed: int
+) -> float:
+    """Seconds that `train_both` would take, from steps that are timed and then forgotten.
+
+    The quicker of two counts: the first also warms up the machine.
+    """
+    course = _BothSides(encoder, lessons, texts, seed)
+    parameters = expert.trainable()
+    timed = []
+    with expert.attached():
+        for _ in range(2):
+            started = time.monotonic()
+            course.loss(course.rows[: course.batch]).backward()  # type: ignore[no-untyped-call]
+            timed.append(time.monotonic() - started)
+    for parameter in parameters:
+        parameter.grad = None
+    expert.freeze()
+    return min(timed) * steps_of(course)
+
+
+class _BothSides:
+    """Lessons made ready: tokens and frozen vectors of queries and passages."""
+
+    batch = PASSAGES
+
+    def __init__(self, encoder: Encoder, lessons: Lessons, texts: Sequence[str], seed: int) -> None:
+        self.encoder = encoder
+        self.random = np.random.default_rng(seed)
+        self.learn, self.develop = split(lessons.groups, self.random)
+        self.query_tokens = encoder.tokenise(lessons.queries, "query")
+        self.passage_tokens = encoder.tokenise(texts, "document")
+        self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
+        self.candidates = torch.from_numpy(lessons.candidates)
+        self.answers = lessons.answers
+        self.asked: dict[int, list[int]] = {}
+        """The learning queries of each passage that answers any: the likeliest one of theirs."""
+        for row in self.learn.tolist():
+            own = lessons.answers[row]
+            near = lessons.candidates[own] @ self.frozen[row].numpy()
+            self.asked.setdefault(int(own[near.argmax()]), []).append(row)
+        self.rows = np.array(sorted(self.asked), np.int64)
+        self.queries = len(self.learn)
+        self.ranked = self._ranked()
+
+    def loss(self, rows: Rows) -> torch.Tensor:
+        """Mean loss of some queries of each of these passages."""
+        dealt = [self._some(self.asked[row]) for row in rows.tolist()]
+        queries = [query for some in dealt for query in some]
+        targets = np.repeat(np.arange(len(rows)), [len(some) for some in dealt])
+        logits = self._scores(queries, rows) / TEMPERATURE
+        other = np.array([np.isin(rows, self.answers[query]) for query in queries])
+        other[np.arange(len(queries)), targets] = False
+        logits = logits.masked_fill(torch.from_numpy(other), -torch.inf)
+        return torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))
+
+    def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
+        """1 / rank of the best answer among some of the candidates, for each development query."""
+        if not len(self.develop):
+            return np.empty(0)
+        with torch.inference_mode():
+            scores = self._scores(self.develop.tolist(), self.ranked).numpy()
+        ranks = np.empty(len(self.develop))
+        for place, row in enumerate(self.develop.tolist()):
+            best = scores[place, np.isin(self.ranked, self.answers[row])].max()
+            ranks[place] = 1 / (1 + int((scores[place] > best).sum()))
+        return ranks
+
+    def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
+        learned = self._embed([self.query_tokens[row] for row in queries])
+        rewritten = self._embed([self.passage_tokens[row] for row in passages.tolist()])
+        frozen = self.frozen[list(queries)] @ self.candidates[torch.from_numpy(passages)].T
+        return (frozen + learned @ rewritten.T) / 2
+
+    def _embed(self, tokens: Sequence[list[int]]) -> torch.Tensor:
+        """Vectors in order, through the network in batches of like length."""
+        order, parts = [], []
+        for rows in batches([len(ids) for ids in tokens]):
+            order += rows
+            parts.append(self.encoder.embed([tokens[row] for row in rows]))
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+
+    def _some(self, queries: list[int]) -> list[int]:
+        if len(queries) <= QUERIES_A_PASSAGE:
+            return queries
+        chosen = self.random.permutation(len(queries))[:QUERIES_A_PASSAGE]
+        return [queries[place] for place in chosen]
+
+    def _ranked(self) -> Rows:
+        """The development queries' answers, and others up to a number that can be afforded."""
+        own = np.concatenate([np.empty(0, np.int64), *(self.answers[row] for row in self.develop)])
+        others = np.setdiff1d(np.arange(len(self.candidates)), own)
+        more = max(0, RANKED - len(np.unique(own)))
+        return np.union1d(own, self.random.permutation(others)[:more])

@@ -1,0 +1,199 @@
+"""One side or both? An expert that also re-encodes its kind's documents is tried where it may pay.
+
+It costs several times the training and an encoding of the kind, tonight and again with every
+revision, so it must gain more than the query side alone: with confidence, and by WORTH. That is
+measured on one fold of documents that taught neither. Only then is it taught on everything but the
+judging tenth, and judged by the same gate as any other candidate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.both_sides import estimate, train_both
+from pipeline.documents import Key
+from pipeline.encoder import Vectors
+from pipeline.experts.base import Expert
+from pipeline.gate import FEWEST_QUERIES, Verdict
+from pipeline.measures import Scores, interval
+from pipeline.overlay import Overlaid, Overlay, calibrate, lay
+from pipeline.questions import Questions
+from pipeline.router import prototypes_of
+from pipeline.training import Lessons, Training, split
+from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, asked_about, lessons
+
+WORTH = 0.01
+"""nDCG@10 that both sides must gain beyond the query side alone."""
+SHARE_OF_FOLD = (FOLDS - 1) / FOLDS
+"""What teaching without a fold costs, in units of teaching with everything."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The candidate to go on with, and what was measured of the other side."""
+
+    candidate: Candidate
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class BothSides:
+    """An expert for both sides of a kind whose documents are `keys`, its weights start
+    where the parent's are."""
+
+    trial: Trial
+    kind: str
+    questions: Questions
+    keys: Collection[Key]
+    name: str
+    parent: Expert | None = None
+
+    def seconds(self) -> float:
+        """What a fold and the whole would take to teach."""
+        return self.whole_seconds() * (1 + SHARE_OF_FOLD * self._crossfits)
+
+    def whole_seconds(self) -> float:
+        """What the whole would take to teach, from one step that is tried."""
+        made, texts = self._lessons(self.questions.teaching)
+        expert = self.trial.fresh(self.name, None)
+        try:
+            return estimate(self.trial.live.encoder, expert, made, texts, self.trial.seed)
+        finally:
+            expert.detach()
+
+    def first_fold(self) -> Scores:
+        """Gains on the queries of the first fold, of an expert taught without its documents."""
+        trial, asked = self.trial, self.trial.crossfit_judges(self.questions, 0)
+        learn = trial.without_fold(self.questions, 0)
+        if not self._crossfits or not len(learn) or not len(asked):
+            return np.empty(0)
+        share = SHARE_OF_FOLD / (1 + SHARE_OF_FOLD)
+        expert, _, overlay = self._taught(learn, f"{self.name}-fold0", share * left(trial))
+        try:
+            points = prototypes_of(learn.typical.vectors, trial.seed)
+            router = trial.router(self.kind, points, expert.name, self.questions)
+            return trial.gain(router, asked, {expert.name: expert}, overlay)
+        finally:
+            expert.detach()
+
+    def whole(self, first_fold: Scores) -> Candidate:
+        """The expert taught on everything but the judging tenth; the first fold judges besides."""
+        trial, judging = self.trial, self.questions.judging
+        expert, training, overlay = self._taught(self.questions.teaching, self.name, left(trial))
+        points = prototypes_of(self.questions.typical.vectors, trial.seed)
+        router = trial.router(self.kind, points, expert.name, self.questions)
+        gain = trial.gain(router, judging, {expert.name: expert}, overlay)
+        own = np.concatenate([first_fold, gain])
+        return trial.candidate(self.kind, expert, router, own, judging, training, overlay)
+
+    @property
+    def _crossfits(self) -> bool:
+        return len(self.questions.judging.answers) < PLENTY
+
+    def _taught(
+        self, questions: Questions, name: str, seconds: float
+    ) -> tuple[Expert, Training, Overlay]:
+        """An expert, and its overlay calibrated on queries that stopped it and never taught it."""
+        trial, encoder = self.trial, self.trial.live.encoder
+        made, texts = self._lessons(questions)
+        expert = trial.fresh(name, self.parent)
+        training = trial.guarded(
+            expert,
+            lambda: train_both(
+                encoder,
+                expert,
+                made,
+                texts,
+                minutes=seconds / 60,
+                seed=trial.seed,
+                progress=trial.progress,
+            ),
+        )
+        part = lay(encoder, expert, trial.library, self.keys, trial.progress)
+        overlay = Overlay((part,))
+        learn, develop = split(made.groups, np.random.default_rng(trial.seed))
+        unseen = [made.queries[row] for row in (develop if len(develop) else learn)]
+        frozen = encoder.encode_queries(unseen)
+        with expert.attached():
+            learned = encoder.encode_queries(unseen)
+        bare = Overlaid(overlay, trial.library, trial.live.index)
+        scale = calibrate(bare, _unit(frozen + learned), frozen, learned)
+        return expert, training, replace(overlay, scale=scale)
+
+    def _lessons(self, questions: Questions) -> tuple[Lessons, list[str]]:
+        library = self.trial.library
+        texts = [
+            text for key in asked_about(questions) for text in library.texts(library.number_of[key])
+        ]
+        return lessons(questions, library), texts
+
+
+def choose_side(both: BothSides, queries: Candidate) -> Choice:
+    """Both sides instead of the queries alone, where time allows and they gain what they cost."""
+    if not promising(queries.verdict):
+        return Choice(queries, None)
+    late = too_late(both)
+    if late:
+        return Choice(queries, late)
+    fold = both.first_fold()
+    if len(fold):
+        worth, told = weighed(fold, queries.first_fold)
+        if not worth:
+            return Choice(queries, told)
+    candidate = both.whole(fold)
+    if not len(fold):
+        worth, told = weighed(candidate.own, queries.own[-len(candidate.own) :])
+    if worth and candidate.verdict.accepted:
+        return Choice(candidate, told)
+    candidate.expert.detach()
+    refused = f"{told}, but were refused: {candidate.verdict.reason}"
+    return Choice(queries, refused if worth else told)
+
+
+def promising(verdict: Verdict) -> bool:
+    """Whether the query side was accepted, or refused for want of certainty alone."""
+    hurt = any(high < 0 for _, _, high in verdict.losses.values())
+    return verdict.accepted or (verdict.queries >= FEWEST_QUERIES and verdict.gain > 0 and not hurt)
+
+
+def too_late(both: BothSides) -> str | None:
+    """Why there is no time for both sides tonight, if there is none."""
+    minutes = max(0.0, left(both.trial)) / 60
+    needed = both.seconds() / 60 if minutes else math.inf
+    if needed <= minutes:
+        return None
+    if not minutes:
+        return "no time was left to try both sides"
+    return f"both sides would take about {needed:.1f} minutes, {minutes:.1f} are left"
+
+
+def left(trial: Trial) -> float:
+    """Seconds of the night's training that are left."""
+    return 60 * trial.minutes - sum(trial.taught)
+
+
+def weighed(both: Scores, alone: Scores) -> tuple[bool, str]:
+    """Whether both sides are worth their cost, and by what measure.
+
+    >>> weighed(np.full(40, 0.05), np.zeros(40))
+    (True, 'both sides gain 5.0 points more than queries alone, at least 5.0')
+    >>> weighed(np.full(40, 0.005), np.zeros(40))
+    (False, 'both sides gain 0.5 points more than queries alone, at least 0.5: too little')
+    """
+    more = both - alone
+    low, _ = interval(more, 0.90)
+    mean = float(more.mean()) if len(more) else 0.0
+    worth = len(more) >= FEWEST_QUERIES and low > 0 and mean >= WORTH
+    told = (
+        f"both sides gain {100 * mean:.1f} points more than queries alone, at least {100 * low:.1f}"
+    )
+    return worth, told if worth else f"{told}: too little"
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
