@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from handmade import answers, document, first_version, night
@@ -17,6 +18,7 @@ from flows.purge import hashed, purge
 from flows.rollback import rollback
 from nightshift.errors import NothingToDo
 from pipeline.documents import Document, Pair
+from pipeline.overlay import Part
 from state.retention import gc
 from state.store import Store
 
@@ -163,6 +165,18 @@ def test_what_was_collected_but_not_yet_deleted_is_purged_too(store: Store) -> N
     collected.add(store.root, [1])
     purge(store, NEW.key)
     assert tellers(store) == []
+
+
+def test_an_overlay_loses_it_and_keeps_the_others(store: Store) -> None:
+    keys = (OTHERS[1].key, OLD.key, OTHERS[2].key)
+    part = Part(keys, ("h1", OLD.text_hash, "h3"), np.array([0, 1, 3, 4]), np.eye(4, dtype="f4"))
+    with store.writing():
+        laid = store.objects.put(part.save)
+    purge(store, OLD.key)
+    left = Part.load(store.objects.open(laid))
+    assert (left.keys, left.text_hashes) == ((OTHERS[1].key, OTHERS[2].key), ("h1", "h3"))
+    assert left.first.tolist() == [0, 1, 2]
+    assert np.array_equal(left.vectors, np.eye(4)[[0, 3]])
 
 
 def test_search_files_are_thrown_away(store: Store) -> None:
