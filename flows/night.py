@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.adoption import Growth
 from flows.clock import Clock, Run, plainly
 from flows.encoding import Encoding, Shelves, shelve
 from flows.groups import Group, decide
-from flows.growth import Growth, grow
+from flows.growth import grow
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.membership import Grounds, heard, still_there

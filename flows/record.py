@@ -158,6 +158,8 @@ def _gates(facts: Mapping[str, Any]) -> dict[str, float]:
         low, high = gate["interval"]
         name = f"gate/{kind}"
         figures |= {
+            f"{name}/ndcg_at_10": gate["candidate"],
+            f"{name}/ndcg_at_10_live": gate["live"],
             f"{name}/ndcg_at_10_gain": gate["gain"],
             f"{name}/ndcg_at_10_gain_low": low,
             f"{name}/ndcg_at_10_gain_high": high,

@@ -32,7 +32,9 @@ BOUNDS = Bounds()
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate measured. `losses[kind]` is (mean, low, high); `interval` is 90 % two-sided."""
+    """What the gate measured. `losses[kind]` is (mean, low, high); `interval` is 90 % two-sided;
+    `live` is the nDCG@10 of what is live, on the same queries as `gain`.
+    """
 
     accepted: bool
     queries: int
@@ -41,12 +43,15 @@ class Verdict:
     interval: tuple[float, float]
     losses: Mapping[str, tuple[float, float, float]]
     reason: str
+    live: float = 0.0
 
     def as_json(self) -> dict[str, object]:
         return {
             "accepted": self.accepted,
             "queries": self.queries,
             "synthetic": self.synthetic,
+            "live": self.live,
+            "candidate": self.live + self.gain,
             "gain": self.gain,
             "interval": list(self.interval),
             "losses": {kind: list(figures) for kind, figures in self.losses.items()},

@@ -24,7 +24,7 @@ from pipeline.overlay import Overlaid, Overlay, calibrate, lay
 from pipeline.questions import Questions
 from pipeline.router import prototypes_of
 from pipeline.training import Lessons, Training, split
-from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, asked_about, lessons
+from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, asked_about, concatenated, lessons
 
 WORTH = 0.01
 """nDCG@10 that both sides must gain beyond the query side alone."""
@@ -87,8 +87,10 @@ class BothSides:
         points = prototypes_of(self.questions.typical.vectors, trial.seed)
         router = trial.router(self.kind, points, expert.name, self.questions)
         gain = trial.gain(router, judging, {expert.name: expert}, overlay)
-        own = np.concatenate([first_fold, gain])
-        return trial.candidate(self.kind, expert, router, own, judging, training, overlay)
+        own, asked = np.concatenate([first_fold, gain]), judging
+        if len(first_fold):
+            asked = concatenated([trial.crossfit_judges(self.questions, 0), judging])
+        return trial.candidate(self.kind, expert, router, own, asked, training, overlay)
 
     @property
     def _crossfits(self) -> bool:

@@ -155,7 +155,7 @@ class Trial:
         if len(questions.judging.answers) >= PLENTY:
             return questions.judging
         parts = [self.crossfit_judges(questions, fold) for fold in range(FOLDS)]
-        return _concatenated([*parts, questions.judging])
+        return concatenated([*parts, questions.judging])
 
     def router(self, kind: str, points: Vectors, expert: str, questions: Questions) -> Router:
         """The live router with this kind in it, and the floor that would be published with it."""
@@ -230,7 +230,9 @@ class Trial:
             for other, questions in self.others.items()
             if other != kind and len(questions.judging)
         }
-        verdict = judge(own, losses, asked.synthetic, self.bounds)
+        before = self._scores(self.live, asked)
+        live = float(before.mean()) if len(before) else 0.0
+        verdict = replace(judge(own, losses, asked.synthetic, self.bounds), live=live)
         return Candidate(expert, router, own, verdict, training, overlay=overlay)
 
 
@@ -274,7 +276,7 @@ def _queries(questions: Questions) -> tuple[list[str], Vectors]:
     return list(row_of), questions.vectors[list(row_of.values())]
 
 
-def _concatenated(parts: list[Questions]) -> Questions:
+def concatenated(parts: list[Questions]) -> Questions:
     return replace(
         parts[0],
         pairs=tuple(pair for part in parts for pair in part.pairs),

@@ -110,12 +110,11 @@ def texts(story: Story) -> list[Corpus]:
 def first(story: Story) -> None:
     """Version 1."""
     screen.heading("The first corpus becomes version 1")
-    screen.command(f"nightshift init --corpus nights/first --train-minutes {TRAIN_MINUTES:.0f}")
+    screen.command("nightshift init --corpus nights/first")
     with output.progress() as progress:
         night = bootstrap(
             story.playground.store,
             [story.playground.nights / "first"],
-            settings=Settings(train_minutes=TRAIN_MINUTES),
             progress=progress,
         )
     tell_nights([night])
@@ -130,9 +129,10 @@ def first(story: Story) -> None:
 def live_through(story: Story, number: int, corpus: Corpus) -> Night:
     """One night: what arrives, and what becomes of it."""
     screen.heading(f"Night {number}: {corpus.what}")
-    screen.command(f"nightshift update nights/{corpus.folder}")
+    screen.command(f"nightshift update nights/{corpus.folder} --train-minutes {TRAIN_MINUTES:.0f}")
+    settings = Settings(train_minutes=TRAIN_MINUTES)
     with output.progress() as progress:
-        nights = update(story.store, [story.night(number)], progress=progress)
+        nights = update(story.store, [story.night(number)], settings=settings, progress=progress)
     tell_nights(nights)
     screen.strangeness(story.store.manifest().facts["detection"])
     story.page.setdefault("nights", []).append(nights[0].as_json())

@@ -1,0 +1,121 @@
+"""The module set as a night changes it: what serves a kind from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flows.groups import Group
+from flows.membership import Grounds
+from flows.modules import ExpertFacts, Kind, Modules
+from flows.outcome import Outcome
+from pipeline.experts.base import Expert
+from pipeline.overlay import Overlay, lay
+from pipeline.router import prototypes_of
+from pipeline.trial import Candidate
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The module set after the night, the weights that are new in it, and what became of whom."""
+
+    modules: Modules
+    outcomes: tuple[Outcome, ...] = ()
+    weights: Mapping[str, Expert] | None = None
+    overlays: Mapping[str, Overlay] = field(default_factory=dict)
+    """Overlays that are new or have grown tonight."""
+    reencoded: int = 0
+    """Documents that went into an overlay tonight."""
+
+    @property
+    def new(self) -> dict[str, Expert]:
+        return dict(self.weights or {})
+
+
+def adopt(
+    grounds: Grounds,
+    growth: Growth,
+    kind: Kind,
+    group: Group,
+    new: Candidate,
+    outcome: str,
+    parent: str | None = None,
+    told: str | None = None,
+) -> Growth:
+    """Take a new expert into the module set, and its overlay with it."""
+    training, overlay = new.training, new.overlay
+    reencoded = len(overlay.parts[0].keys) if overlay else 0
+    facts = ExpertFacts(
+        name=new.expert.name,
+        method=f"{new.expert.method}-both" if overlay else new.expert.method,
+        kind=kind.id,
+        parent=parent,
+        born=grounds.version,
+        parameters=new.expert.parameter_count,
+        queries=training.queries if training else 0,
+        seconds=training.seconds if training else 0.0,
+        gate=new.verdict.as_json(),
+        scale=tuple(overlay.scale) if overlay else None,
+        reencoded=reencoded,
+    )
+    modules = replace(growth.modules, experts={**growth.modules.experts, facts.name: facts})
+    kind = replace(kind, expert=facts.name, taught=len(kind.questions.teaching))
+    grown = replace(
+        growth,
+        modules=modules,
+        weights={**growth.new, facts.name: new.expert},
+        overlays={**growth.overlays, **({facts.name: overlay} if overlay else {})},
+        reencoded=growth.reencoded + reencoded,
+    )
+    gate, reason = new.verdict.as_json(), joined(new.verdict.reason, told)
+    return enter(grown, kind, group, outcome, reason, facts.name, gate)
+
+
+def enter(
+    growth: Growth,
+    kind: Kind,
+    group: Group,
+    outcome: str,
+    reason: str,
+    expert: str | None,
+    gate: Mapping[str, Any] | None = None,
+) -> Growth:
+    """Put a kind into the module set, with prototypes that lead to whatever serves it."""
+    router = growth.modules.router
+    typical = kind.questions.typical
+    if len(typical):
+        points = prototypes_of(typical.vectors, 0)
+        router = router.with_kind(kind.id, points, kind.expert)
+    modules = replace(growth.modules, kinds={**growth.modules.kinds, kind.id: kind}, router=router)
+    told = Outcome(kind.name, len(group.documents), outcome, reason, expert, gate)
+    return replace(growth, modules=modules, outcomes=(*growth.outcomes, told))
+
+
+def reuse_of(growth: Growth, kind: Kind, group: Group, reuse: Candidate) -> Growth:
+    """Serve a kind by an expert that another kind has."""
+    name = reuse.expert.name
+    kind = replace(kind, expert=name, taught=len(kind.questions.teaching))
+    reason = f"{name} serves it: {reuse.verdict.reason}"
+    return enter(growth, kind, group, "reuse", reason, name, reuse.verdict.as_json())
+
+
+def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
+    """The group's documents put into the overlay of their kind's own expert, if it has one."""
+    overlays = {**grounds.live.overlays, **growth.overlays}
+    name = kind.expert
+    if name not in overlays or growth.modules.experts[name].kind != kind.id:
+        return growth
+    keys = [document.key for document in group.documents]
+    expert = grounds.live.experts[name]
+    part = lay(grounds.live.encoder, expert, grounds.library, keys, grounds.progress)
+    grown = replace(overlays[name], parts=(*overlays[name].parts, part))
+    return replace(
+        growth,
+        overlays={**growth.overlays, name: grown},
+        reencoded=growth.reencoded + len(part.keys),
+    )
+
+
+def joined(*told: str | None) -> str:
+    return "; ".join(part for part in told if part)

@@ -1,0 +1,37 @@
+"""Queries alone, or documents too: which side an expert of a kind is to take."""
+
+from __future__ import annotations
+
+from flows.groups import Group
+from flows.modules import Kind
+from pipeline.experts.base import Expert
+from pipeline.overlay import Overlay
+from pipeline.side import BothSides, choose_side
+from pipeline.trial import Candidate, Trial
+
+
+def better_side(
+    trial: Trial, kind: Kind, group: Group, queries: Candidate
+) -> tuple[Candidate, str | None]:
+    """The query side's candidate, or one for both sides in its place and under its name."""
+    name = queries.expert.name
+    choice = choose_side(both_sides(trial, kind, group, f"{name}-both"), queries)
+    if choice.candidate is queries:
+        return queries, choice.reason
+    queries.expert.detach()
+    return trial.renamed(choice.candidate, name), choice.reason
+
+
+def both_sides(
+    trial: Trial,
+    kind: Kind,
+    group: Group,
+    name: str,
+    parent: Expert | None = None,
+    overlay: Overlay | None = None,
+) -> BothSides:
+    """Both sides of the documents that are known to be of the kind: asked about, new, laid over."""
+    keys = {pair.key for pair in kind.questions.pairs}
+    keys |= {document.key for document in group.documents}
+    keys |= {key for part in (overlay.parts if overlay else ()) for key in part.keys}
+    return BothSides(trial, kind.id, kind.questions, keys, name, parent)
