@@ -13,6 +13,7 @@ from prefect.artifacts import (
 from flows.maintenance import Maintenance
 from flows.page import decision
 from flows.report import drift, gate
+from state.outbox import destination
 from state.store import Store
 
 DECISION, DRIFT, GATE, RECORD, ROUNDS = (
@@ -24,8 +25,8 @@ DECISION, DRIFT, GATE, RECORD, ROUNDS = (
 )
 
 
-def publish_artifacts(store: Store, versions: Sequence[int], record: str | None) -> None:
-    """Show what came of these versions, or that nothing did; `record` is where MLflow is."""
+def publish_artifacts(store: Store, versions: Sequence[int]) -> None:
+    """Show what came of these versions, or that nothing did, and where MLflow has the record."""
     manifests = [store.manifest(version) for version in versions]
     pages = [decision(manifest) for manifest in manifests] or ["Nothing to do."]
     create_markdown_artifact("\n\n".join(pages), key=DECISION, description="What was decided")
@@ -36,6 +37,7 @@ def publish_artifacts(store: Store, versions: Sequence[int], record: str | None)
         table = [row for manifest in manifests for row in rows(manifest)]
         if table:
             create_table_artifact(table, key=key, description=told)
+    record = destination(store.root).page
     if record:
         create_link_artifact(record, link_text="MLflow", key=RECORD, description="The record")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightshift.errors import BatchError
 from pipeline.batch import Batch, read_batch
 from pipeline.chosen import Chosen
 from pipeline.documents import Document, Key, Pair
@@ -44,19 +45,33 @@ class Intake:
         }
 
 
-def claim(store: Store, paths: Sequence[Path], *, again: bool = False) -> list[Batch]:
+@dataclass(frozen=True)
+class Claim:
+    """The batches to live through, in order, and why others cannot be."""
+
+    batches: tuple[Batch, ...]
+    refused: Mapping[Path, BatchError]
+
+
+def claim(store: Store, paths: Sequence[Path], *, again: bool = False) -> Claim:
     """Read the batches that no version has taken yet; with `again`, withdrawn ones too.
 
-    A snapshot is compared with the index even so: a folder may go back to what it was.
+    A snapshot is compared with the index even so: a folder may go back to what it was. One batch
+    that cannot be read keeps nobody from the others.
     """
     ledger = taken(store.history())
     pending: dict[str, Batch] = {}
+    refused: dict[Path, BatchError] = {}
     for path in paths:
-        batch = read_batch(path)
+        try:
+            batch = read_batch(path)
+        except BatchError as error:
+            refused[path] = error
+            continue
         entry = ledger.get(batch.digest)
         if entry is None or (again if entry.withdrawn else batch.snapshot):
             pending.setdefault(batch.digest, batch)
-    return list(pending.values())
+    return Claim(tuple(pending.values()), refused)
 
 
 def ingest(batch: Batch, library: Library) -> Intake:

@@ -19,7 +19,7 @@ from flows.clock import Clock, Run, plainly
 from flows.encoding import Encoding, Shelves, shelve
 from flows.groups import Group, decide
 from flows.growth import grow
-from flows.intake import Intake, claim, ingest
+from flows.intake import Claim, Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.membership import Grounds, heard, still_there
 from flows.modules import save_modules
@@ -69,16 +69,17 @@ def update(
     Without `settings`, those of the live version stay.
     """
     with store.writing():
-        batches = run("claim", "", claim, store, paths, again=again)
+        claimed = run("claim", "", claim, store, paths, again=again)
         nights: list[Night] = []
         encoder: Encoder | None = None
-        for batch in batches:
+        for batch in claimed.batches:
             with open_live(store, encoder=encoder, settings=settings) as live:
                 nights.append(night(live, batch, run, progress))
                 encoder = live.encoder
         if not any(lived.version for lived in nights):
-            raise NothingToDo("no batch brings anything that the index does not have already")
-        return nights
+            nothing = NothingToDo("no batch brings anything that the index does not have already")
+            raise next(iter(claimed.refused.values()), nothing)
+        return nights + refused_nights(claimed)
 
 
 def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = silent) -> Night:
@@ -181,6 +182,14 @@ def left_over(live: Live, intake: Intake, groups: Sequence[Group]) -> Questions:
     tonight = {document.key for group in groups for document in group.documents}
     pairs = tuple(pair for pair in intake.pairs if pair.key not in tonight)
     return Questions(pairs, live.encoder.encode_queries([pair.query for pair in pairs]))
+
+
+def refused_nights(claimed: Claim) -> list[Night]:
+    """Batches that could not be read, as nights that changed nothing."""
+    return [
+        Night(path.name, None, (Outcome("-", 0, "refused", str(error)),), {}, 0, {})
+        for path, error in claimed.refused.items()
+    ]
 
 
 def outcomes_of(intake: Intake, settled: Sequence[Outcome]) -> tuple[Outcome, ...]:

@@ -40,13 +40,14 @@ def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     if mirrored.error:
         get_run_logger().warning("MLflow was not told: %s", mirrored.error)
     versions = [night.version for night in nights if night.version]
-    as_task("report", "", publish_artifacts, shelf, versions, None)
+    as_task("report", "", publish_artifacts, shelf, versions)
     get_run_logger().info(told)
     return Completed(message=told)
 
 
 def _in_a_line(night: Night) -> str:
     if night.version is None:
-        return f"{night.batch}: nothing new"
+        why = "; ".join(f"{one.outcome}: {one.reason}" for one in night.outcomes)
+        return f"{night.batch}: {why or 'nothing new'}"
     outcomes = ", ".join(f"{one.outcome} {one.documents}" for one in night.outcomes)
     return f"{night.batch}: version {night.version} ({outcomes or 'documents changed'})"

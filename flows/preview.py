@@ -15,7 +15,7 @@ from flows.encoding import Encoding, encode, encoded_before
 from flows.groups import facts_of
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
-from flows.night import Night, detect, outcomes_of
+from flows.night import Night, detect, outcomes_of, refused_nights
 from flows.outcome import Outcome
 from flows.settings import Settings
 from nightshift.errors import NothingToDo
@@ -43,13 +43,14 @@ def preview(
 ) -> list[Night]:
     """What `update` would decide for each pending batch, before the gate, and its seconds."""
     with open_live(store, settings=settings) as live:
+        claimed = claim(store, paths, again=again)
         nights = [
-            _preview(live, ingest(batch, live.library), progress)
-            for batch in claim(store, paths, again=again)
+            _preview(live, ingest(batch, live.library), progress) for batch in claimed.batches
         ]
     if not nights:
-        raise NothingToDo("no batch is pending", hint="nightshift history")
-    return nights
+        nothing = NothingToDo("no batch is pending", hint="nightshift history")
+        raise next(iter(claimed.refused.values()), nothing)
+    return nights + refused_nights(claimed)
 
 
 def _preview(live: Live, intake: Intake, progress: Progress) -> Night:

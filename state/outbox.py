@@ -39,6 +39,16 @@ class Destination:
         """Names the place in receipts, without a password that its address may hold."""
         return hashlib.sha256(self.uri.encode()).hexdigest()
 
+    @property
+    def page(self) -> str | None:
+        """Where a browser finds it, without a password; None for a file.
+
+        >>> Destination("https://me:secret@tracker:5000", None).page
+        'https://tracker:5000'
+        """
+        scheme, _, rest = self.uri.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}" if scheme.startswith("http") else None
+
 
 def destination(root: Path, environment: Mapping[str, str] = os.environ) -> Destination:
     """MLFLOW_TRACKING_URI if that is set, else a SQLite file inside the store.

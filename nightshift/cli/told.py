@@ -22,6 +22,7 @@ COLOURS = {
     "absorb": "blue",
     "wait": "yellow",
     "quarantine": "red",
+    "refused": "red",
 }
 
 

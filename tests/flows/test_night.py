@@ -11,7 +11,7 @@ from flows.evaluate import evaluate
 from flows.live import open_live
 from flows.night import Night, update
 from flows.preview import preview
-from nightshift.errors import EncoderMismatch, NothingToDo
+from nightshift.errors import BatchError, EncoderMismatch, NothingToDo
 from state.store import Store
 
 
@@ -199,6 +199,18 @@ def test_several_batches_are_several_nights_in_order(store: Store, tmp_path: Pat
     nights = update(store, paths)
     assert [night.version for night in nights] == [2, 3]
     assert [night.documents["added"] for night in nights] == [10, 20]
+
+
+def test_a_batch_that_cannot_be_read_keeps_nobody_from_the_others(
+    store: Store, tmp_path: Path
+) -> None:
+    good = worlds.write_batch(tmp_path / "good", "sea", range(300, 310))
+    (tmp_path / "empty").mkdir()
+    nights = update(store, [tmp_path / "empty", good])
+    assert [(night.batch, night.version) for night in nights] == [("good", 2), ("empty", None)]
+    assert "is not a batch" in nights[1].outcomes[0].reason
+    with pytest.raises(BatchError, match="is not a batch"):
+        update(store, [tmp_path / "empty", good])
 
 
 def test_a_dry_run_tells_the_decision_and_changes_nothing(store: Store, tmp_path: Path) -> None:
