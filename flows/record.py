@@ -157,9 +157,10 @@ def _gates(facts: Mapping[str, Any]) -> dict[str, float]:
     for kind, gate in judged(facts).items():
         low, high = gate["interval"]
         name = f"gate/{kind}"
+        if "live" in gate:  # versions of nightshift 0.1 kept the differences alone
+            figures[f"{name}/ndcg_at_10"] = gate["candidate"]
+            figures[f"{name}/ndcg_at_10_live"] = gate["live"]
         figures |= {
-            f"{name}/ndcg_at_10": gate["candidate"],
-            f"{name}/ndcg_at_10_live": gate["live"],
             f"{name}/ndcg_at_10_gain": gate["gain"],
             f"{name}/ndcg_at_10_gain_low": low,
             f"{name}/ndcg_at_10_gain_high": high,
