@@ -21,24 +21,25 @@ started=()
 cleanup() { for pid in "${started[@]}"; do kill -9 -- "-$pid" 2>/dev/null || true; done; }
 trap cleanup EXIT
 
-type_in() { printf '\n$ %s\n' "$*"; eval "$*" 2>&1 | sed -e "s#$PWD#.#g" -e 's/ *$//' | cat -s; }
+type_in() { printf '\n$ %s\n' "$*"; eval "$*" 2>&1 | sed -e "s#$PWD#.#g" -e "s#$nights#nights#g" -e 's/ *$//' | cat -s || true; }
 say() { printf '\n## %s\n' "$*"; }
 start() { printf '\n$ %s &\n' "$1"; setsid bash -c "exec $1" >"logs/$2" 2>&1 & started+=($!); }
 wait_for() { timeout 420 bash -c "until grep -qE '$1' 'logs/$2' 2>/dev/null; do sleep 1; done"; }
-deliver() { cp -r "$nights/$1" "inbox/.$1" && mv "inbox/.$1" "inbox/$1" && echo "(delivered $1)"; }
+deliver() { cp -r "nights/$1" "inbox/.$1"; type_in "mv inbox/.$1 inbox/$1"; }
 finished() { grep -E "Flow run .* Finished in state" "logs/$1" | sed -E 's/^[0-9:.]+ \| INFO +\| +//'; }
 runs() { timeout 420 bash -c "until [ \$(grep -cE 'Flow run .* Finished in state' 'logs/$1') -ge $2 ]; do sleep 1; done"; }
 schedule() { sed "s#\"0 2 \* \* \*\"#\"$1\"#" "$here/prefect.yaml" > prefect.yaml; }
 
 say "Version 1, a server, two deployments"
-type_in nightshift init --corpus "$nights/first"
+ln -s "$nights" nights
+type_in nightshift init --corpus nights/first
 start "prefect server start" server
 wait_for "Check out the dashboard" server
 timeout 60 bash -c "until prefect version >/dev/null && curl -sf $PREFECT_API_URL/health >/dev/null; do sleep 1; done"
 type_in prefect work-pool create nightshift --type process
 schedule "$(date -u -d '+2 minutes' '+%M %H') * * *"
 sed -i 's#timezone: Europe/Berlin#timezone: UTC#' prefect.yaml
-type_in grep -n -A2 "slug: nightly" prefect.yaml
+type_in "grep -A2 'slug: nightly' prefect.yaml"
 type_in "prefect --no-prompt deploy --all | grep -E 'Deployment .* successfully created'"
 
 say "A cron two minutes ahead fires, and the night is lived through"
