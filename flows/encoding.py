@@ -110,16 +110,19 @@ def write_segments(
     """Read all documents, portion by portion; their features, and the segments by name."""
     features = room((len(documents), len(layers), encoder.dimension), np.float16)
     segments: dict[str, str] = {}
+    titles: list[str] = []
+    ids: list[str] = []
     encoded = row = 0
     for portion in portions(documents):
         read = encode(encoder, portion, layers, known, progress)
         features[row : row + len(portion)] = read.features
         name = f"{SEGMENT}{first + len(segments):08d}"
         segments[name] = store.objects.put(_writer(portion, read))
+        titles += [document.title for document in portion]
+        ids += [document.id for document in portion]
         encoded += read.encoded
         row += len(portion)
-    groups = groups_of([d.title for d in documents], [d.id for d in documents])
-    return Encoding(features, groups, encoded), segments
+    return Encoding(features, groups_of(titles, ids), encoded), segments
 
 
 def portions(documents: Iterable[Document]) -> Iterator[list[Document]]:

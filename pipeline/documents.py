@@ -91,7 +91,7 @@ def passages(document: Document, words: int = 180) -> list[Passage]:
 def _sentence_start(text: str, starts: list[int], last: int, earliest: int) -> int:
     """The last word in (earliest, last] that follows a sentence end; else `last` itself."""
     for word in range(last, earliest, -1):
-        if text[: starts[word]].rstrip()[-1:] in ".!?。\n":
+        if text[starts[word - 1] : starts[word]].rstrip()[-1:] in ".!?。\n":
             return word
     return last
 

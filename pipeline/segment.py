@@ -8,6 +8,7 @@ erased.npy          only where documents were purged: their rows, which are empt
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightshift.errors import EncoderError
@@ -36,7 +38,8 @@ class Segment:
     @cached_property
     def keys(self) -> list[Key]:
         table = pq.read_table(self.folder / DOCUMENTS, columns=["source", "id"])
-        return list(zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True))
+        sources = map(sys.intern, table["source"].to_pylist())
+        return list(zip(sources, table["id"].to_pylist(), strict=True))
 
     @cached_property
     def erased(self) -> frozenset[int]:
@@ -55,8 +58,7 @@ class Segment:
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
         """`first[i]` to `first[i + 1]` are the vector rows of document i."""
-        lengths = [len(starts) for starts in self._starts]
-        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        return self._starts[0]
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -76,20 +78,27 @@ class Segment:
 
     def passage(self, document: int, number: int) -> Passage:
         """The stretch of the document's text that its `number`th vector stands for."""
-        starts = self._starts[document]
-        end = starts[number + 1] if number + 1 < len(starts) else len(self.documents[document].text)
-        return Passage(starts[number], end)
+        first, starts = self._starts
+        row, after = int(first[document]) + number, int(first[document + 1])
+        last = row + 1 == after
+        end = len(self.documents[document].text) if last else int(starts[row + 1])
+        return Passage(int(starts[row]), end)
 
     def passages(self, document: int) -> list[Passage]:
-        return [self.passage(document, number) for number in range(len(self._starts[document]))]
+        count = int(self.first[document + 1] - self.first[document])
+        return [self.passage(document, number) for number in range(count)]
 
     def vectors_of(self, document: int) -> Vectors:
         """The vectors of a document's passages."""
         return self.vectors[self.first[document] : self.first[document + 1]]
 
     @cached_property
-    def _starts(self) -> list[list[int]]:
-        return self._column("starts")
+    def _starts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """`first`, and for every row of vectors where its passage starts."""
+        column = pq.read_table(self.folder / DOCUMENTS, columns=["starts"])["starts"]
+        counts = pc.list_value_length(column).to_numpy()
+        first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        return first, pc.list_flatten(column).to_numpy()
 
     def _column(self, name: str) -> list:  # type: ignore[type-arg]
         values: list = pq.read_table(self.folder / DOCUMENTS, columns=[name])[name].to_pylist()  # type: ignore[type-arg]
