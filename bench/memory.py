@@ -46,7 +46,7 @@ def tiny_encoder(folder: Path, seed: int) -> Path:
     tokens = ["[PAD]", "[UNK]", *WORDS]
     tokenizer = Tokenizer(models.WordLevel({t: n for n, t in enumerate(tokens)}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=64
     ).save_pretrained(folder)
     torch.manual_seed(seed)

@@ -46,12 +46,12 @@ def spans(documents: Sequence[Document], seed: int) -> list[Pair]:
 
 def key_terms(documents: Sequence[Document], most: int = 5) -> list[Pair]:
     """The words of each document that are rarest among all of them, as a query."""
-    bags = [Counter(words_of(document.text)) for document in documents]
-    spread = Counter(word for bag in bags for word in bag)
+    spread = Counter(word for document in documents for word in set(words_of(document.text)))
     pairs = []
-    for document, bag in zip(documents, bags, strict=True):
+    for document in documents:
         weight = {
-            word: count * math.log((1 + len(bags)) / spread[word]) for word, count in bag.items()
+            word: count * math.log((1 + len(documents)) / spread[word])
+            for word, count in Counter(words_of(document.text)).items()
         }
         best = sorted(weight, key=lambda word: (-weight[word], word))[:most]
         if len(best) >= 2:

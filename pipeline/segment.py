@@ -23,10 +23,16 @@ import pyarrow.parquet as pq
 from nightshift.errors import EncoderError
 from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
-from pipeline.texts import FIELDS, TOGETHER, Texts
+from pipeline.texts import FIELDS, Texts, portions
 
 DOCUMENTS, VECTORS, LAYERS = "documents.parquet", "vectors.npy", "layers.npy"
 ERASED = "erased.npy"
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in (*FIELDS, "text_hash", "content_hash")]
+    + [("starts", pa.list_(pa.int64()))]
+)
+AT_ONCE = 4_096
+"""Vectors that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,6 @@ class Segment:
         count = int(self.first[document + 1] - self.first[document])
         return [self.passage(document, number) for number in range(count)]
 
-    def vectors_of(self, document: int) -> Vectors:
-        """The vectors of a document's passages."""
-        return self.vectors[self.first[document] : self.first[document + 1]]
-
     @cached_property
     def _starts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """`first`, and for every row of vectors where its passage starts."""
@@ -115,24 +117,29 @@ def write_segment(
     """Write a segment into an empty folder; refuse vectors that no search could use."""
     if len(vectors) != sum(len(cuts) for cuts in passages) or len(layers) != len(documents):
         raise ValueError("a segment needs a vector for each passage, features for each document")
-    lengths = np.linalg.norm(vectors, axis=1)
-    if not (np.isfinite(vectors).all() and np.isfinite(layers).all()) or (lengths < 1e-6).any():
+    parts = [slice(start, start + AT_ONCE) for start in range(0, len(vectors), AT_ONCE)]
+    if not (np.isfinite(layers).all() and all(_usable(vectors[part]) for part in parts)):
         raise EncoderError("the encoder made a vector that is not finite or has no length")
     if len({document.key for document in documents}) != len(documents):
         raise ValueError("a segment holds each document once")
-    columns = {name: [getattr(document, name) for document in documents] for name in FIELDS}
-    table = pa.table(
-        {name: pa.array(values, pa.string()) for name, values in columns.items()}
-        | {
-            "text_hash": pa.array([document.text_hash for document in documents], pa.string()),
-            "content_hash": pa.array(
-                [document.content_hash for document in documents], pa.string()
-            ),
-            "starts": pa.array(
-                [[cut.start for cut in cuts] for cuts in passages], pa.list_(pa.int64())
-            ),
-        }
-    )
-    pq.write_table(table, folder / DOCUMENTS, compression="zstd", row_group_size=TOGETHER)
-    np.save(folder / VECTORS, vectors.astype(np.float32), allow_pickle=False)
-    np.save(folder / LAYERS, layers.astype(np.float16), allow_pickle=False)
+    row = 0
+    with pq.ParquetWriter(folder / DOCUMENTS, SCHEMA, compression="zstd") as file:
+        for some in portions(documents):
+            file.write_table(_table(some, passages[row : row + len(some)]))
+            row += len(some)
+    np.save(folder / VECTORS, vectors.astype(np.float32, copy=False), allow_pickle=False)
+    np.save(folder / LAYERS, layers.astype(np.float16, copy=False), allow_pickle=False)
+
+
+def _usable(vectors: Vectors) -> bool:
+    return bool(np.isfinite(vectors).all() and (np.linalg.norm(vectors, axis=1) >= 1e-6).all())
+
+
+def _table(documents: Sequence[Document], passages: Sequence[Sequence[Passage]]) -> pa.Table:
+    columns = {
+        **{name: [getattr(document, name) for document in documents] for name in FIELDS},
+        "text_hash": [document.text_hash for document in documents],
+        "content_hash": [document.content_hash for document in documents],
+        "starts": [[cut.start for cut in cuts] for cuts in passages],
+    }
+    return pa.table(columns, SCHEMA)
