@@ -17,6 +17,7 @@ from pipeline.documents import SPAN, TERMS, Document, Key, Pair
 
 WORD = re.compile(r"[^\W\d_][\w'-]*")
 JUDGING_TENTH = 10
+LONGEST = 100
 
 
 def judges(key: Key) -> bool:
@@ -60,9 +61,9 @@ def key_terms(documents: Sequence[Document], most: int = 5) -> list[Pair]:
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words of three letters or more.
+    """Lower-case words of three letters or more; what is longer than any word is none.
 
     >>> words_of("The moon's 2 tides")
     ['the', "moon's", 'tides']
     """
-    return [word for word in WORD.findall(text.lower()) if len(word) >= 3]
+    return [word for word in WORD.findall(text.lower()) if 3 <= len(word) <= LONGEST]
