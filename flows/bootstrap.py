@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.clock import Clock
-from flows.encoding import PORTION, as_known, encode, write_segments
+from flows.encoding import as_known, encode, sample, write_segments
 from flows.founding import first_router, kinds_of, layers_that_tell
 from flows.intake import Intake, ingest
 from flows.live import TOMBSTONES, save_dead
@@ -53,7 +53,7 @@ def bootstrap(
     with store.writing():
         model = Encoder(locate(encoder))
         with clock("encode"):
-            some = list(documents[:: 1 + (len(documents) - 1) // PORTION])
+            some = sample(documents)
             read = encode(model, some, range(model.layer_count), {}, progress)
         with clock("detect"):
             auroc = layers_that_tell(model, some, read)

@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flows.live import SEGMENT, TOMBSTONES, open_live, save_dead
 from flows.publication import publish, quiet_facts
 from nightshift.errors import NothingToDo
+from pipeline.chosen import Chosen, Joined
+from pipeline.index import Mask
 from pipeline.library import Library
+from pipeline.scratch import room
 from pipeline.segment import Segment, write_segment
 from state.store import Store
 
@@ -103,15 +107,41 @@ def merge(
 
 def _write(parts: Sequence[tuple[Segment, frozenset[int]]], folder: Path) -> None:
     """The live rows of all parts, in order, as one segment."""
-    live = [(part, row) for part, dead in parts for row in range(len(part.keys)) if row not in dead]
-    first, _ = parts[0]
+    alive = [_alive(part, dead) for part, dead in parts]
+    live = np.flatnonzero(np.concatenate(alive))
     write_segment(
         folder,
-        [part.documents[row] for part, row in live],
-        [part.passages(row) for part, row in live],
-        np.concatenate([first.vectors[:0], *(part.vectors_of(row) for part, row in live)]),
-        np.concatenate([first.layers[:0], *(part.layers[row][None] for part, row in live)]),
+        Chosen(Joined([part.documents for part, _ in parts]), live),
+        [
+            part.passages(row)
+            for (part, _), here in zip(parts, alive, strict=True)
+            for row in np.flatnonzero(here).tolist()
+        ],
+        _kept(
+            [part.vectors for part, _ in parts],
+            [
+                np.repeat(here, np.diff(part.first))
+                for (part, _), here in zip(parts, alive, strict=True)
+            ],
+        ),
+        _kept([part.layers for part, _ in parts], alive),
     )
+
+
+def _alive(segment: Segment, dead: frozenset[int]) -> Mask:
+    alive = np.ones(len(segment.keys), bool)
+    alive[list(dead)] = False
+    return alive
+
+
+def _kept(arrays: Sequence[npt.NDArray[Any]], masks: Sequence[Mask]) -> npt.NDArray[Any]:
+    """The rows of all arrays that their masks keep, one array after the other."""
+    kept = room((sum(int(mask.sum()) for mask in masks), *arrays[0].shape[1:]), arrays[0].dtype)
+    end = 0
+    for array, mask in zip(arrays, masks, strict=True):
+        start, end = end, end + int(mask.sum())
+        kept[start:end] = array[mask]
+    return kept
 
 
 def _is_worth(library: Library, name: str) -> bool:

@@ -6,7 +6,7 @@ one stay at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pipeline.library import Library
 from pipeline.progress import Progress, silent
 from pipeline.scratch import room
 from pipeline.segment import Segment, write_segment
+from pipeline.texts import portions
 from state.store import Store
 
 PORTION, PORTION_CHARACTERS = 5_000, 2**23
@@ -86,7 +87,7 @@ def stand(live: Live, intake: Intake, segments: Mapping[str, str]) -> Shelves:
         else:
             index[name] = segment
     index[TOMBSTONES] = live.store.objects.put(lambda folder: save_dead(dead, folder))
-    return Shelves(index, read_library(live.store, index))
+    return Shelves(index, read_library(live.store, index, live.library.segments))
 
 
 def next_number(index: Mapping[str, str]) -> int:
@@ -110,35 +111,32 @@ def write_segments(
     """Read all documents, portion by portion; their features, and the segments by name."""
     features = room((len(documents), len(layers), encoder.dimension), np.float16)
     segments: dict[str, str] = {}
+    titles: list[str] = []
+    ids: list[str] = []
     encoded = row = 0
-    for portion in portions(documents):
+    for portion in portions(documents, PORTION, PORTION_CHARACTERS):
         read = encode(encoder, portion, layers, known, progress)
         features[row : row + len(portion)] = read.features
         name = f"{SEGMENT}{first + len(segments):08d}"
         segments[name] = store.objects.put(_writer(portion, read))
+        titles += [document.title for document in portion]
+        ids += [document.id for document in portion]
         encoded += read.encoded
         row += len(portion)
-    groups = groups_of([d.title for d in documents], [d.id for d in documents])
-    return Encoding(features, groups, encoded), segments
+    return Encoding(features, groups_of(titles, ids), encoded), segments
 
 
-def portions(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """Documents in order, cut where a portion has become large.
+def sample(documents: Sequence[Document]) -> list[Document]:
+    """Documents from everywhere in a corpus, no more of them than a portion holds.
 
-    >>> page = Document("default", "1", "", "x" * (PORTION_CHARACTERS // 2))
-    >>> [len(portion) for portion in portions([page, page, page])]
-    [2, 1]
+    >>> few = [Document("default", str(number), "", "short") for number in range(3)]
+    >>> sample(few) == few
+    True
     """
-    portion: list[Document] = []
-    characters = 0
-    for document in documents:
-        portion.append(document)
-        characters += len(document.text)
-        if len(portion) == PORTION or characters >= PORTION_CHARACTERS:
-            yield portion
-            portion, characters = [], 0
-    if portion:
-        yield portion
+    characters = sum(len(document.text) for document in documents)
+    most = max((len(documents) - 1) // PORTION, (characters - 1) // PORTION_CHARACTERS)
+    some = documents[:: 1 + max(0, most)]
+    return next(portions(some, PORTION, PORTION_CHARACTERS), [])
 
 
 def encode(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -87,17 +87,25 @@ def ask_about(
     """
     asked = list(pairs)
     named = {pair.key for pair in pairs}
-    silent = (d for d in documents if d.key not in named and not judges(d.key))
+
+    def silent(document: Document) -> bool:
+        return document.key not in named and not judges(document.key)
+
     if len(pairs) < TOO_FEW_PAIRS:
-        asked += spans(_some(silent, most), seed) + key_terms(_some(documents, most))
+        asked += spans(_some(documents, most, silent), seed) + key_terms(_some(documents, most))
     else:
-        asked += spans(_some(silent, min(most, len(pairs))), seed)
+        asked += spans(_some(documents, min(most, len(pairs)), silent), seed)
     return Questions(tuple(asked), encoder.encode_queries([pair.query for pair in asked]))
 
 
-def _some(documents: Iterable[Document], most: int) -> list[Document]:
-    """Up to so many documents, the same ones whatever order they come in."""
-    return nsmallest(most, documents, key=lambda document: document.text_hash)
+def _some(
+    documents: Sequence[Document],
+    most: int,
+    wanted: Callable[[Document], bool] = lambda _: True,
+) -> Sequence[Document]:
+    """Up to so many of the wanted documents, the same ones whatever order they come in."""
+    rows = ((one.text_hash, row) for row, one in enumerate(documents) if wanted(one))
+    return Chosen(documents, [row for _, row in nsmallest(most, rows)])
 
 
 def facts_of(kind: Kind | None) -> KindFacts | None:

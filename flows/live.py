@@ -111,9 +111,13 @@ def open_live(
     return Live(store, *store.lease(version), encoder, settings)
 
 
-def read_library(store: Store, index: Mapping[str, str]) -> Library:
-    names = sorted(name for name in index if name.startswith(SEGMENT))
-    segments = {index[name]: Segment(store.objects.open(index[name])) for name in names}
+def read_library(
+    store: Store, index: Mapping[str, str], opened: Mapping[str, Segment] | None = None
+) -> Library:
+    """The documents of an index; segments that are `opened` already are not read twice."""
+    ids = [index[name] for name in sorted(index) if name.startswith(SEGMENT)]
+    known = opened or {}
+    segments = {id_: known.get(id_) or Segment(store.objects.open(id_)) for id_ in ids}
     dead = load_dead(store.objects.open(index[TOMBSTONES]))
     return Library(segments, dead)
 

@@ -11,6 +11,7 @@ from flows.encoding import Encoding
 from flows.groups import Group
 from flows.live import Live
 from flows.modules import Kind, Modules, Pool
+from pipeline.chosen import Chosen
 from pipeline.documents import Document
 from pipeline.index import Index
 from pipeline.kinds import KindStatistics, spread
@@ -130,12 +131,12 @@ def pool_after(grounds: Grounds, groups: Sequence[Group]) -> Pool:
     return pool
 
 
-def compared(grounds: Grounds, group: Group) -> list[Document]:
+def compared(grounds: Grounds, group: Group) -> Sequence[Document]:
     """Some documents of the index that are not in the group, to name the group against."""
     own = {document.key for document in group.documents}
     numbers = [number for key, number in grounds.library.number_of.items() if key not in own]
     step = max(1, len(numbers) // COMPARED)
-    return [grounds.library.document(number) for number in numbers[::step]]
+    return Chosen(grounds.library.documents, numbers[::step])
 
 
 def next_name(letter: str, taken: set[str]) -> str:

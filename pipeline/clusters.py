@@ -36,7 +36,8 @@ def cut(features: Layers, seed: int) -> list[Rows]:
     if count < 2:
         return [np.arange(len(features))]
     centre, scale = few.mean(axis=0), few.std(axis=0) + 1e-9
-    few = (few - centre) / scale
+    few -= centre
+    few /= scale
     main = PCA(min(DIRECTIONS, len(few) - 1, few.shape[1]), random_state=seed)
     points = main.fit_transform(few)
     means = KMeans(count, n_init=3, random_state=seed).fit(points)

@@ -19,6 +19,7 @@ from pipeline.clusters import Rows, cut, join
 from pipeline.detector import NightTest, drift_by_layer, judge_night, stands_out
 from pipeline.kinds import KindStatistics, Layers
 from pipeline.layers import Array
+from pipeline.scratch import room
 
 ENOUGH_DOCUMENTS = 100
 GROWN = 1.5
@@ -71,7 +72,7 @@ def look(
     )
     test = judge_night(surprises.min(axis=1), groups, statistics, false_alarms_per_year)
     if test.new and len(waiting):
-        features = np.concatenate([features, waiting])
+        features = _after(features, waiting)
         groups = np.concatenate([groups, waiting_groups])
         surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
     sorted_rows = _sort(features, groups, surprises, list(known), test.new, seed)
@@ -83,6 +84,14 @@ def look(
         for column, name in enumerate(known)
     }
     return Findings(test, tuple(sorted_rows), shares, night, tuple(map(float, drift)))
+
+
+def _after(features: Layers, waiting: Layers) -> Layers:
+    both = room(
+        (len(features) + len(waiting), *features.shape[1:]), np.result_type(features, waiting)
+    )
+    both[: len(features)], both[len(features) :] = features, waiting
+    return both
 
 
 def _sort(

@@ -7,8 +7,10 @@ everything that a later night can change.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
+WORD = re.compile(r"\S{1,40}")
 Key = tuple[str, str]
 """(source, id): the identity of a document."""
 
@@ -96,24 +98,14 @@ def passage_text(document: Document, cut: Passage) -> str:
 def _sentence_start(text: str, starts: list[int], last: int, earliest: int) -> int:
     """The last word in (earliest, last] that follows a sentence end; else `last` itself."""
     for word in range(last, earliest, -1):
-        if text[: starts[word]].rstrip()[-1:] in ".!?。\n":
+        if text[starts[word - 1] : starts[word]].rstrip()[-1:] in ".!?。\n":
             return word
     return last
 
 
 def _word_starts(text: str) -> list[int]:
     """Offsets at which words begin; a run of 40 characters without a space counts as several."""
-    starts: list[int] = []
-    previous_space = True
-    run = 0
-    for offset, character in enumerate(text):
-        space = character.isspace()
-        if not space and (previous_space or run == 40):
-            starts.append(offset)
-            run = 0
-        run = 0 if space else run + 1
-        previous_space = space
-    return starts
+    return [word.start() for word in WORD.finditer(text)]
 
 
 def _digest(*parts: str) -> str:

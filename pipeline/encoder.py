@@ -25,6 +25,8 @@ from pipeline.progress import Progress, silent
 
 Vectors = npt.NDArray[np.float32]
 TOKENS_PER_BATCH = 2048
+TOKENISED_AT_ONCE = 256
+"""Texts: the tokenizer remembers a hundred bytes about every token, also of those it cuts off."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,17 @@ class Encoder:
 
     def tokenise(self, texts: Sequence[str], side: str) -> list[list[int]]:
         """Token lists, with the prompt that the checkpoint asks for on that side."""
-        if not texts:
-            return []
         prompt = self.checkpoint.prompts.get(side, "")
-        encoded = self.tokenizer(
-            [prompt + text for text in texts],
-            truncation=True,
-            max_length=self.checkpoint.max_length,
-            return_attention_mask=False,
-        )
-        return list(encoded["input_ids"])
+        tokens: list[list[int]] = []
+        for start in range(0, len(texts), TOKENISED_AT_ONCE):
+            encoded = self.tokenizer(
+                [prompt + text for text in texts[start : start + TOKENISED_AT_ONCE]],
+                truncation=True,
+                max_length=self.checkpoint.max_length,
+                return_attention_mask=False,
+            )
+            tokens += encoded["input_ids"]
+        return tokens
 
     def _pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         width = max(len(ids) for ids in tokens)

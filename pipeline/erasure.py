@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.segment import DOCUMENTS, ERASED, LAYERS, VECTORS, Segment
-from pipeline.texts import FIELDS, TOGETHER
+from pipeline.texts import FIELDS
 
 BLANK = {**dict.fromkeys((*FIELDS, "text_hash", "content_hash"), ""), "starts": []}
 """An erased row: no text has an empty hash, and a document without passages is never found."""
@@ -25,10 +25,15 @@ def erase(segment: Segment, rows: Iterable[int], folder: Path) -> None:
     gone = sorted(segment.erased | set(rows))
     kept = np.ones(len(segment.keys), bool)
     kept[gone] = False
-    table = pq.read_table(segment.folder / DOCUMENTS)
-    lines = [line if kept[row] else BLANK for row, line in enumerate(table.to_pylist())]
-    erased = pa.Table.from_pylist(lines, schema=table.schema)
-    pq.write_table(erased, folder / DOCUMENTS, compression="zstd", row_group_size=TOGETHER)
+    old = pq.ParquetFile(segment.folder / DOCUMENTS)
+    row = 0
+    with pq.ParquetWriter(folder / DOCUMENTS, old.schema_arrow, compression="zstd") as new:
+        for group in range(old.num_row_groups):
+            lines = old.read_row_group(group).to_pylist()
+            there = kept[row : row + len(lines)]
+            blanked = [line if here else BLANK for line, here in zip(lines, there, strict=True)]
+            new.write_table(pa.Table.from_pylist(blanked, schema=old.schema_arrow))
+            row += len(lines)
     vectors = segment.vectors[np.repeat(kept, np.diff(segment.first))]
     np.save(folder / VECTORS, vectors, allow_pickle=False)
     layers = np.where(kept[:, None, None], segment.layers, np.float16(0))

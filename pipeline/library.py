@@ -6,12 +6,13 @@ same document as long as the segments stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.chosen import Joined
 from pipeline.documents import Document, Key, Passage, passage_text
 from pipeline.encoder import Vectors
 from pipeline.index import EXACT, Index, Shelf
@@ -55,9 +56,13 @@ class Library:
         segment, row = self._place(number)
         return segment.text_hashes[row]
 
+    @cached_property
+    def documents(self) -> Sequence[Document]:
+        """All documents by number, dead ones included."""
+        return Joined([segment.documents for segment in self.segments.values()])
+
     def document(self, number: int) -> Document:
-        segment, row = self._place(number)
-        return segment.documents[row]
+        return self.documents[number]
 
     def passage(self, number: int, part: int) -> Passage:
         segment, row = self._place(number)

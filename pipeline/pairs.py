@@ -17,6 +17,7 @@ from pipeline.documents import SPAN, TERMS, Document, Key, Pair
 
 WORD = re.compile(r"[^\W\d_][\w'-]*")
 JUDGING_TENTH = 10
+LONGEST = 100
 
 
 def judges(key: Key) -> bool:
@@ -46,12 +47,12 @@ def spans(documents: Sequence[Document], seed: int) -> list[Pair]:
 
 def key_terms(documents: Sequence[Document], most: int = 5) -> list[Pair]:
     """The words of each document that are rarest among all of them, as a query."""
-    bags = [Counter(words_of(document.text)) for document in documents]
-    spread = Counter(word for bag in bags for word in bag)
+    spread = Counter(word for document in documents for word in set(words_of(document.text)))
     pairs = []
-    for document, bag in zip(documents, bags, strict=True):
+    for document in documents:
         weight = {
-            word: count * math.log((1 + len(bags)) / spread[word]) for word, count in bag.items()
+            word: count * math.log((1 + len(documents)) / spread[word])
+            for word, count in Counter(words_of(document.text)).items()
         }
         best = sorted(weight, key=lambda word: (-weight[word], word))[:most]
         if len(best) >= 2:
@@ -60,9 +61,9 @@ def key_terms(documents: Sequence[Document], most: int = 5) -> list[Pair]:
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words of three letters or more.
+    """Lower-case words of three letters or more; what is longer than any word is none.
 
     >>> words_of("The moon's 2 tides")
     ['the', "moon's", 'tides']
     """
-    return [word for word in WORD.findall(text.lower()) if len(word) >= 3]
+    return [word for word in WORD.findall(text.lower()) if 3 <= len(word) <= LONGEST]

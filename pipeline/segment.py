@@ -8,6 +8,7 @@ erased.npy          only where documents were purged: their rows, which are empt
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,15 +17,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightshift.errors import EncoderError
 from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
-from pipeline.texts import FIELDS, TOGETHER, Texts
+from pipeline.texts import FIELDS, Texts, portions
 
 DOCUMENTS, VECTORS, LAYERS = "documents.parquet", "vectors.npy", "layers.npy"
 ERASED = "erased.npy"
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in (*FIELDS, "text_hash", "content_hash")]
+    + [("starts", pa.list_(pa.int64()))]
+)
+AT_ONCE = 4_096
+"""Vectors that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Segment:
     @cached_property
     def keys(self) -> list[Key]:
         table = pq.read_table(self.folder / DOCUMENTS, columns=["source", "id"])
-        return list(zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True))
+        sources = map(sys.intern, table["source"].to_pylist())
+        return list(zip(sources, table["id"].to_pylist(), strict=True))
 
     @cached_property
     def erased(self) -> frozenset[int]:
@@ -55,8 +64,7 @@ class Segment:
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
         """`first[i]` to `first[i + 1]` are the vector rows of document i."""
-        lengths = [len(starts) for starts in self._starts]
-        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        return self._starts[0]
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -76,20 +84,23 @@ class Segment:
 
     def passage(self, document: int, number: int) -> Passage:
         """The stretch of the document's text that its `number`th vector stands for."""
-        starts = self._starts[document]
-        end = starts[number + 1] if number + 1 < len(starts) else len(self.documents[document].text)
-        return Passage(starts[number], end)
+        first, starts = self._starts
+        row, after = int(first[document]) + number, int(first[document + 1])
+        last = row + 1 == after
+        end = len(self.documents[document].text) if last else int(starts[row + 1])
+        return Passage(int(starts[row]), end)
 
     def passages(self, document: int) -> list[Passage]:
-        return [self.passage(document, number) for number in range(len(self._starts[document]))]
-
-    def vectors_of(self, document: int) -> Vectors:
-        """The vectors of a document's passages."""
-        return self.vectors[self.first[document] : self.first[document + 1]]
+        count = int(self.first[document + 1] - self.first[document])
+        return [self.passage(document, number) for number in range(count)]
 
     @cached_property
-    def _starts(self) -> list[list[int]]:
-        return self._column("starts")
+    def _starts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """`first`, and for every row of vectors where its passage starts."""
+        column = pq.read_table(self.folder / DOCUMENTS, columns=["starts"])["starts"]
+        counts = pc.list_value_length(column).to_numpy()
+        first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        return first, pc.list_flatten(column).to_numpy()
 
     def _column(self, name: str) -> list:  # type: ignore[type-arg]
         values: list = pq.read_table(self.folder / DOCUMENTS, columns=[name])[name].to_pylist()  # type: ignore[type-arg]
@@ -106,24 +117,29 @@ def write_segment(
     """Write a segment into an empty folder; refuse vectors that no search could use."""
     if len(vectors) != sum(len(cuts) for cuts in passages) or len(layers) != len(documents):
         raise ValueError("a segment needs a vector for each passage, features for each document")
-    lengths = np.linalg.norm(vectors, axis=1)
-    if not (np.isfinite(vectors).all() and np.isfinite(layers).all()) or (lengths < 1e-6).any():
+    parts = [slice(start, start + AT_ONCE) for start in range(0, len(vectors), AT_ONCE)]
+    if not (np.isfinite(layers).all() and all(_usable(vectors[part]) for part in parts)):
         raise EncoderError("the encoder made a vector that is not finite or has no length")
     if len({document.key for document in documents}) != len(documents):
         raise ValueError("a segment holds each document once")
-    columns = {name: [getattr(document, name) for document in documents] for name in FIELDS}
-    table = pa.table(
-        {name: pa.array(values, pa.string()) for name, values in columns.items()}
-        | {
-            "text_hash": pa.array([document.text_hash for document in documents], pa.string()),
-            "content_hash": pa.array(
-                [document.content_hash for document in documents], pa.string()
-            ),
-            "starts": pa.array(
-                [[cut.start for cut in cuts] for cuts in passages], pa.list_(pa.int64())
-            ),
-        }
-    )
-    pq.write_table(table, folder / DOCUMENTS, compression="zstd", row_group_size=TOGETHER)
-    np.save(folder / VECTORS, vectors.astype(np.float32), allow_pickle=False)
-    np.save(folder / LAYERS, layers.astype(np.float16), allow_pickle=False)
+    row = 0
+    with pq.ParquetWriter(folder / DOCUMENTS, SCHEMA, compression="zstd") as file:
+        for some in portions(documents):
+            file.write_table(_table(some, passages[row : row + len(some)]))
+            row += len(some)
+    np.save(folder / VECTORS, vectors.astype(np.float32, copy=False), allow_pickle=False)
+    np.save(folder / LAYERS, layers.astype(np.float16, copy=False), allow_pickle=False)
+
+
+def _usable(vectors: Vectors) -> bool:
+    return bool(np.isfinite(vectors).all() and (np.linalg.norm(vectors, axis=1) >= 1e-6).all())
+
+
+def _table(documents: Sequence[Document], passages: Sequence[Sequence[Passage]]) -> pa.Table:
+    columns = {
+        **{name: [getattr(document, name) for document in documents] for name in FIELDS},
+        "text_hash": [document.text_hash for document in documents],
+        "content_hash": [document.content_hash for document in documents],
+        "starts": [[cut.start for cut in cuts] for cuts in passages],
+    }
+    return pa.table(columns, SCHEMA)
