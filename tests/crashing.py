@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import handmade
 import pyarrow.parquet as pq
@@ -74,9 +75,9 @@ def spoken(root: Path) -> str:
 
 def typed(*words: object) -> tuple[int, str]:
     """How `nightshift` with these words ends in this process, and what it says on stderr."""
-    sys.argv = ["nightshift", *map(str, words)]
     said = io.StringIO()
-    with redirect_stdout(io.StringIO()), redirect_stderr(said):
+    argv = patch.object(sys, "argv", ["nightshift", *map(str, words)])
+    with argv, redirect_stdout(io.StringIO()), redirect_stderr(said):
         try:
             face.run()
         except SystemExit as leaving:
