@@ -6,12 +6,14 @@ never a version that looks damaged; the next gc takes them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nightshift.errors import UsageError
 from state import collected, leases
+from state.manifest import Manifest
 from state.pins import pinned
 from state.store import Store
 
@@ -49,9 +51,16 @@ def gc(store: Store, keep: int = NEWEST, *, dry_run: bool = False) -> Sweep:
     with store.writing():
         with leases.closed(store.root) as read:
             sweep = _plan(store, keep, read)
+            drop_strays(store)
             give_up(store, sweep)
         sweep_away(store, sweep)
     return sweep
+
+
+def drop_strays(store: Store) -> None:
+    """Delete what no version needs, before anything is written: a full disk has a way out."""
+    for object_id in _besides(store, store.standing()):
+        store.objects.drop(object_id)
 
 
 def give_up(store: Store, sweep: Sweep) -> None:
@@ -72,9 +81,8 @@ def _plan(store: Store, keep: int, read: frozenset[int]) -> Sweep:
     staying = read | pinned(store).keys()
     standing = store.standing()
     kept = [m for m in standing if m.version > newest or m.version in staying]
-    needed = {store.objects.place(id_) for manifest in kept for id_ in manifest.objects}
     named = {object_id for manifest in kept for object_id in manifest.objects}
-    unneeded = [id_ for id_ in store.objects.all_ids() if id_ not in needed]
+    unneeded = _besides(store, kept)
     cached = [path for path in (store.root / CACHE).glob("*.faiss") if path.name[:64] not in named]
     dropped = sum(map(store.objects.size, unneeded))
     return Sweep(
@@ -85,3 +93,9 @@ def _plan(store: Store, keep: int, read: frozenset[int]) -> Sweep:
         dropped + sum(path.stat().st_size for path in cached),
         sum(map(store.objects.size, store.objects.all_ids())) - dropped,
     )
+
+
+def _besides(store: Store, kept: Iterable[Manifest]) -> list[str]:
+    """The objects on the disk that none of these versions needs."""
+    needed = {store.objects.place(id_) for manifest in kept for id_ in manifest.objects}
+    return [id_ for id_ in store.objects.all_ids() if id_ not in needed]

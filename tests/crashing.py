@@ -7,6 +7,7 @@ itself there, and prints what is left as a line of JSON. Nothing has used thread
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import shutil
@@ -15,8 +16,10 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import handmade
 import pyarrow.parquet as pq
@@ -26,6 +29,7 @@ from flows.live import open_live
 from flows.night import update
 from flows.purge import purge
 from flows.rollback import rollback
+from nightshift.cli import main as face
 from nightshift.errors import NothingToDo
 from state.retention import gc
 from state.store import Store
@@ -67,6 +71,18 @@ def spoken(root: Path) -> str:
             if path.suffix == ".parquet":
                 said.append(str(pq.read_table(path).to_pydict()))
     return "\n".join(said)
+
+
+def typed(*words: object) -> tuple[int, str]:
+    """How `nightshift` with these words ends in this process, and what it says on stderr."""
+    said = io.StringIO()
+    argv = patch.object(sys, "argv", ["nightshift", *map(str, words)])
+    with argv, redirect_stdout(io.StringIO()), redirect_stderr(said):
+        try:
+            face.run()
+        except SystemExit as leaving:
+            return int(leaving.code or 0), said.getvalue()
+    raise AssertionError("the command did not end")
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from crashing import COMMANDS
+from crashing import COMMANDS, typed
 from handmade import answers, document, first_version, night
 
 from flows.live import open_live
+from flows.mirror import Mirrored
 from nightshift.errors import NightshiftError
 from pipeline.documents import Pair
 from state.pins import pin
@@ -113,3 +114,86 @@ def test_a_store_that_may_not_be_written_is_left_as_it_is(store: Store, name: st
 
 def as_before(store: Store, before: object) -> None:
     assert found(store) == before
+
+
+TYPED = {
+    "rollback": ["rollback", "1", "--reason", "a test"],
+    "compact": ["compact"],
+    "gc": ["gc", "--keep", "1"],
+    "purge": ["purge", "2", "--yes"],
+    "pin": ["pin", "1", "--reason", "a test"],
+}
+
+
+def said(words: list[str], store: Store, work: Callable[[], None] = lambda: None) -> list[str]:
+    """What the command typed in a child says on stderr, its exit code in front."""
+    hears, says = os.pipe()
+
+    def speak() -> None:
+        work()
+        code, text = typed(*words, "--store", store.root)
+        os.write(says, f"{code}\n{text}".encode())
+
+    assert outcome(speak) == WORKED
+    os.close(says)
+    with os.fdopen(hears) as file:
+        return file.read().splitlines()
+
+
+def no_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def nobody() -> None:
+    if os.geteuid() == 0:
+        os.setuid(NOBODY)
+
+
+@pytest.fixture
+def mute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow has tests of its own."""
+    monkeypatch.setattr("flows.mirror.mirror", lambda store: Mirrored((), (), None))
+
+
+@pytest.mark.usefixtures("mute")
+@pytest.mark.parametrize("name", TYPED)
+def test_a_command_says_in_a_sentence_that_the_disk_is_full(store: Store, name: str) -> None:
+    before = found(store)
+    code, sentence, hint = said(TYPED[name], store, no_room)
+    assert code == "1"
+    assert sentence.startswith("error: ")
+    assert sentence.endswith("File too large; the store is as it was")
+    assert hint == "  try: nightshift gc, then the same command"
+    assert found(Store.open(store.root)) == before
+    assert Store.open(store.root).verify() == []
+    assert said(TYPED[name], store) == ["0"]
+    assert Store.open(store.root).verify() == []
+
+
+@pytest.mark.usefixtures("mute")
+@pytest.mark.parametrize("name", TYPED)
+def test_a_command_says_in_a_sentence_that_it_may_not_write(store: Store, name: str) -> None:
+    before = found(store)
+    rights = {path: path.stat().st_mode for path in [store.root, *store.root.rglob("*")]}
+    for path in rights:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    code, sentence, hint = said(TYPED[name], store, nobody)
+    assert code == "1"
+    assert sentence.endswith("Permission denied; the store is as it was")
+    assert hint == "  try: the same command, where it may write"
+    for path, mode in rights.items():
+        path.chmod(mode)
+    assert found(store) == before
+    assert said(TYPED[name], store) == ["0"]
+    assert Store.open(store.root).verify() == []
+
+
+def test_gc_frees_what_no_version_needs_even_on_a_full_disk(store: Store) -> None:
+    with store.writing():
+        stray = store.objects.put(lambda folder: (folder / "stray").write_text("killed night"))
+    assert stray in store.objects
+    work = COMMANDS_HERE["gc"]
+    assert outcome(lambda: on_a_full_disk(work, store.root, 0)) == REFUSED
+    assert stray not in store.objects
+    assert len(store.standing()) == 2
+    assert store.verify() == []

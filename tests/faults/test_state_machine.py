@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from crashing import forked, found
 from handmade import answers, document, first_version, night, vector
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -64,6 +64,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.held: list[Held] = [{d.id: d for d in first}]
         self.collected: set[int] = set()
         self.pins: set[int] = set()
+        self.batches = [first]
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -80,6 +81,17 @@ class AnyHistory(RuleBasedStateMachine):
         after = {id_: d for id_, d in now.items() if ("default", id_) not in deleted}
         after.update({d.id: d for d in new})
         self.publish(lambda: night(self.store, new, deleted), after, kill)
+        self.batches.append(new)
+
+    @rule(data=st.data(), kill=KILLS)
+    def come_back(self, data: st.DataObject, kill: Any) -> None:
+        """What an earlier night brought is deleted, and the night after brings the same again."""
+        batch = data.draw(st.sampled_from(self.batches))
+        left = {id_: d for id_, d in self.held[-1].items() if id_ not in {b.id for b in batch}}
+        gone = [("default", id_) for id_ in self.held[-1].keys() - left]
+        self.publish(lambda: night(self.store, deleted=gone), left, kill)
+        back = {**left, **{document.id: document for document in batch}}
+        self.publish(lambda: night(self.store, batch), back, kill)
 
     @rule(data=st.data(), documents=st.booleans(), kill=KILLS)
     def roll_back(self, data: st.DataObject, documents: bool, kill: Any) -> None:
@@ -91,8 +103,10 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(kill=KILLS)
     def compact(self, kill: Any) -> None:
+        before = self.order()
         with suppress(NothingToDo):
             self.publish(lambda: compact(self.store), self.held[-1], kill)
+        assert self.order() == before
 
     @rule(data=st.data())
     def pin(self, data: st.DataObject) -> None:
@@ -155,6 +169,10 @@ class AnyHistory(RuleBasedStateMachine):
     def standing(self) -> list[int]:
         return [v for v in range(1, len(self.held) + 1) if v not in self.collected]
 
+    def order(self) -> list[Document]:
+        with open_live(self.store) as live:
+            return [live.library.document(n) for n in live.library.number_of.values()]
+
     def check(self, version: int) -> None:
         if version in self.collected:
             with pytest.raises(VersionCollected):
@@ -192,7 +210,10 @@ def _die(command: Callable[[], object], step: str, after: bool, times: int) -> N
     command()
 
 
-AnyHistory.TestCase.settings = settings(max_examples=8, stateful_step_count=20)
+# A failure is told as it was found: making it smaller would take minutes of nights.
+AnyHistory.TestCase.settings = settings(
+    max_examples=8, stateful_step_count=20, phases=[Phase.explicit, Phase.generate]
+)
 # Newer Pythons warn of forks beside other tests' threads; these children only write and die.
 TestAnyHistory = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")(
     AnyHistory.TestCase
