@@ -54,7 +54,7 @@ def batch(path: Path, size: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["init", "night"])
+@pytest.mark.parametrize("verb", ["night"])
 def test_texts_wait_on_disk_from_the_first_step_to_the_last(
     verb: str, tmp_path: Path, first_store: Path, encoder_folder: Path
 ) -> None:
