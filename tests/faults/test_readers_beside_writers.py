@@ -11,19 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import faiss
+import pyarrow.parquet as pq
 import pytest
-from handmade import answers, document, first_version, night
+from handmade import answers, document, first_version, night, vector
 
 from flows.compact import compact
-from flows.live import open_live
+from flows.live import TOMBSTONES, open_live
 from flows.rollback import rollback
+from state.manifest import Manifest
 from state.retention import gc
 from state.store import Store
 
 # Newer Pythons warn of forks beside other tests' threads; the children use none of those.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
-ROUNDS, READERS, LEAST_READS = 34, 2, 10
+ROUNDS, READERS, LEAST_READS = 34, 3, 10
 NAMES = "abcd"
 TEXTS = ["query 1", "query 2"]
 
@@ -48,12 +50,28 @@ def read(root: Path, done: Path) -> None:
             found = [hit for line in answers(live, TEXTS) for hit in line]
             segments = {live.library.segment_name(n) for n in live.library.number_of.values()}
             assert segments <= set(live.manifest.index.values())
-            assert {id_ for id_, _, _ in found} == set(NAMES)
+            texts = told_by(live.store, live.manifest)
+            for query, hits in zip(TEXTS, answers(live, TEXTS), strict=True):
+                nearest = sorted(texts, key=lambda id_: -(vector(texts[id_]) @ vector(query)))
+                assert [(id_, text) for id_, text, _ in hits] == [(i, texts[i]) for i in nearest]
             assert len({text.split(": ")[1] for _, text, _ in found}) == 1, found
             assert live.modules.kinds.keys() == {"k1"}
             again = [hit for line in answers(live, TEXTS) for hit in line]
             assert again == found
         reads += 1
+
+
+def told_by(store: Store, manifest: Manifest) -> dict[str, str]:
+    """The documents of a version, read off the files that its manifest names."""
+    folders = {name: store.objects.open(id_) for name, id_ in manifest.index.items()}
+    dead = pq.read_table(folders.pop(TOMBSTONES) / "tombstones.parquet").to_pylist()
+    gone = {(line["segment"], line["row"]) for line in dead}
+    return {
+        line["id"]: line["text"]
+        for name, folder in folders.items()
+        for row, line in enumerate(pq.read_table(folder / "documents.parquet").to_pylist())
+        if (manifest.index[name], row) not in gone
+    }
 
 
 def forked(work: Callable[[], None]) -> int:

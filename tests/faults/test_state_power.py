@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from state.manifest import Manifest
+from state.outbox import acknowledge, destination, telling
+from state.pins import pin
+from state.retention import gc
 from state.store import Store
 
 
@@ -27,6 +30,9 @@ class Disk:
         self.unsynced_folders: set[str] = set()
         self.early: list[str] = []
         self.moves = 0
+        self.replaced: list[str] = []
+        # Leases die with the machine, and telling MLflow twice is telling it once.
+        self.may_be_lost = {root / "leases", root / "outbox"}
         for name in ("fsync", "write", "mkdir", "rename", "link", "replace", "unlink"):
             monkeypatch.setattr(os, name, self.watched(getattr(os, name), getattr(self, name)))
 
@@ -67,15 +73,16 @@ class Disk:
 
     def replace(self, source: Path, target: Path) -> None:
         self.needs_sync(source)
-        self.early += [f"HEAD before {folder}" for folder in sorted(self.unsynced_folders)]
+        self.early += [f"{target.name} before {f}" for f in sorted(self.unsynced_folders)]
         self.name(target)
         self.moves += 1
+        self.replaced.append(target.relative_to(self.root).as_posix())
 
     def needs_sync(self, *paths: Path) -> None:
         self.early += [str(path) for path in paths if path.stat().st_ino not in self.synced]
 
     def name(self, path: Path) -> None:
-        if path.parent != self.root / "tmp":
+        if path.parent != self.root / "tmp" and path not in self.may_be_lost:
             self.unsynced_folders.add(str(path.parent))
 
 
@@ -100,3 +107,31 @@ def test_nothing_is_named_before_its_bytes_are_on_the_disk(disk: Disk) -> None:
         assert disk.unsynced_folders == set()
         assert (disk.root / "log").stat().st_ino in disk.synced
     assert disk.moves == 5
+
+
+def test_what_no_manifest_names_is_on_the_disk_before_anybody_relies_on_it(disk: Disk) -> None:
+    def write(text: str) -> Callable[[Path], object]:
+        return lambda folder: (folder / "page").write_text(text)
+
+    store = Store.create(disk.root)
+    for number in (1, 2, 3):
+        with store.writing():
+            index = {"own": store.objects.put(write(str(number)))}
+            parent = number - 1 or None
+            store.publish(Manifest(number, parent, "", "night", "", {}, index, {}, {}))
+    disk.replaced.clear()
+    pin(store, 2, "a test")
+    assert disk.unsynced_folders == set()
+    gc(store, 1)
+    with store.writing():
+        old = store.manifest(2).index["own"]
+        store.objects.supersede({old: store.objects.put(write("without"))})
+    to = destination(disk.root, {})
+    with telling(disk.root):
+        acknowledge(disk.root, store.manifest(), to, "run")
+    assert disk.replaced == [
+        "pins/00000002.json", "collected", "successors", "outbox/00000003.json",
+    ]  # fmt: skip
+    for name in disk.replaced:
+        assert (disk.root / name).stat().st_ino in disk.synced, name
+    assert disk.early == []
