@@ -26,7 +26,7 @@ say() { printf '\n## %s\n' "$*"; }
 start() { printf '\n$ %s &\n' "$1"; setsid bash -c "exec $1" >"logs/$2" 2>&1 & started+=($!); }
 wait_for() { timeout 420 bash -c "until grep -qE '$1' 'logs/$2' 2>/dev/null; do sleep 1; done"; }
 deliver() { cp -r "nights/$1" "inbox/.$1"; type_in "mv inbox/.$1 inbox/$1"; }
-finished() { grep -E "Flow run .* Finished in state" "logs/$1" | sed -E 's/^[0-9:.]+ \| INFO +\| +//'; }
+finished() { grep -E "Flow run .* Finished in state" "logs/$1" | sed -E "s/^[0-9:.]+ \| INFO +\| +//; s/ on $(hostname) / on HOST /"; }
 runs() { timeout 420 bash -c "until [ \$(grep -cE 'Flow run .* Finished in state' 'logs/$1') -ge $2 ]; do sleep 1; done"; }
 schedule() { sed "s#\"0 2 \* \* \*\"#\"$1\"#" "$here/prefect.yaml" > prefect.yaml; }
 
