@@ -41,13 +41,14 @@ def test_gc_tells_what_it_frees_and_collected_versions_say_so(run: Run, four: Pa
     assert set(done) == {
         "collected", "kept", "objects", "bytes_freed", "bytes_kept", "dry_run",
     }  # fmt: skip
-    for words in (["show", 1], ["search", "sea", "--version", 1], ["experts", "--version", 1],
+    assert "first corpus" in run("show", 1).out
+    for words in (["search", "sea", "--version", 1], ["experts", "--version", 1],
                   ["rollback", 1, "--reason", "x"], ["rollback", "--reason", "x"],
                   ["pin", 1, "--reason", "x"]):  # fmt: skip
         result = run(*words)
         assert result.code == 2, words
         assert "were collected" in result.err
-        assert "nightshift history" in result.err
+        assert "nightshift show 1" in result.err
     assert [row["version"] for row in run("history", "--json").json] == [1, 2, 3, 4]
     assert run("verify").code == 0
     assert run("search", "sea", "--version", 2).code == 0
