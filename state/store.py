@@ -105,8 +105,7 @@ class Store:
             return versions.read(self.root, self.head())
         if version in collected.read(self.root):
             raise VersionCollected(
-                f"the objects of version {version} were collected",
-                hint=f"nightshift show {version}",
+                f"the objects of version {version} were collected", hint="nightshift history"
             )
         return self.remembered(version)
 

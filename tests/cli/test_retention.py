@@ -48,7 +48,7 @@ def test_gc_tells_what_it_frees_and_collected_versions_say_so(run: Run, four: Pa
         result = run(*words)
         assert result.code == 2, words
         assert "were collected" in result.err
-        assert "nightshift show 1" in result.err
+        assert "nightshift history" in result.err
     assert [row["version"] for row in run("history", "--json").json] == [1, 2, 3, 4]
     assert run("verify").code == 0
     assert run("search", "sea", "--version", 2).code == 0
