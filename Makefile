@@ -6,13 +6,20 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test unit lint lock clean
+.PHONY: demo test test-flows test-others unit lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/nightshift demo
 
+# Half of the suite waits for servers and kills: two processes halve the time, each on one thread.
 test: $(INSTALLED)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-flows test-others
+
+test-flows: $(INSTALLED)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows
+
+test-others: $(INSTALLED)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 --ignore=tests/flows
 
 unit: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/unit

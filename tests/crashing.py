@@ -85,14 +85,18 @@ def typed(*words: object) -> tuple[int, str]:
     raise AssertionError("the command did not end")
 
 
+def moments(steps: list[str]) -> list[tuple[str, str]]:
+    """When to kill: before each step, and after the last; after one is before the next."""
+    return [*((step, "before") for step in steps), (steps[-1], "after")]
+
+
 def main() -> None:
     # Only a power cut loses what was not synced, and none is tested here.
     os.fsync = lambda _: None  # type: ignore[assignment]
     plan: Plan = json.loads(sys.argv[2])
     for command, (argument, steps) in plan.items():
-        for step in steps:
-            for when in ("before", "after"):
-                _crash(Path(sys.argv[1]), command, argument, step, when)
+        for step, when in moments(steps):
+            _crash(Path(sys.argv[1]), command, argument, step, when)
 
 
 def _crash(root: Path, name: str, argument: str, step: str, when: str) -> None:

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from crashing import COMMANDS, Crash, crashes, spoken
+from crashing import COMMANDS, Crash, crashes, moments, spoken
 from handmade import answers, document, first_version, night
 
 from flows.live import open_live
@@ -70,7 +70,7 @@ def seen(store: Store) -> list[Crash]:
 
 def test_every_step_was_hit(seen: list[Crash]) -> None:
     assert [(c["command"], c["step"], c["when"]) for c in seen] == [
-        (name, step, when) for name in STEPS for step in STEPS[name] for when in ("before", "after")
+        (name, step, when) for name in STEPS for step, when in moments(STEPS[name])
     ]
     assert {crash["died"] for crash in seen} == {-9}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import worlds
-from crashing import Crash
+from crashing import Crash, moments
 from crashing import crashes as crashes_of
 
 from flows.bootstrap import bootstrap
@@ -41,9 +41,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> list[Crash]:
 
 
 def test_every_step_was_hit(crashes: list[Crash]) -> None:
-    assert [(c["step"], c["when"]) for c in crashes] == [
-        (step, when) for step in STEPS for when in ("before", "after")
-    ]
+    assert [(c["step"], c["when"]) for c in crashes] == moments(STEPS)
     assert {c["died"] for c in crashes} == {-9}
 
 
