@@ -60,6 +60,7 @@ def test_beyond_the_end_there_is_nothing() -> None:
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     spool = spooled([Document("sea", "1", "", "tide" * 10_000)])
     assert list(tmp_path.iterdir()) == [], "the file has no name, so a kill leaves nothing"

@@ -107,7 +107,8 @@ def record(monkeypatch: pytest.MonkeyPatch, library: Library) -> Record:
         return lessons(questions, library)
 
     def spy_quality(retriever: Retriever, questions: Questions, library: Library) -> Any:
-        if kept.taught:
+        # What is live has no expert here: it may be asked anything.
+        if kept.taught and retriever.experts:
             kept.events.append((kept.taught[-1], {pair.key for pair in questions.pairs}))
         return quality(retriever, questions, library)
 
@@ -120,7 +121,7 @@ def test_nobody_is_judged_by_a_document_that_taught(ground: Trial, record: Recor
     questions = about(ground.live.encoder, "law")
     ground.new("k2", questions, "e1")
     assert len(record.taught) == trial.FOLDS + 1
-    assert len(record.events) >= 2 * (trial.FOLDS + 1)
+    assert len(record.events) >= trial.FOLDS + 1
     for taught, judged in record.events:
         assert taught
         assert judged
