@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TypeVar, overload
 
@@ -11,7 +12,25 @@ import numpy.typing as npt
 T = TypeVar("T")
 
 
-class Chosen(Sequence[T]):
+class OnDemand(Sequence[T]):
+    """A sequence whose items are read by `_at`, for a row that is there; a slice reads nothing."""
+
+    @abstractmethod
+    def _at(self, row: int) -> T: ...
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Chosen[T]: ...
+
+    def __getitem__(self, place: int | slice) -> T | Chosen[T]:
+        if isinstance(place, slice):
+            return Chosen(self, range(len(self))[place])
+        return self._at(range(len(self))[place])
+
+
+class Chosen(OnDemand[T]):
     """Rows of a sequence, in the order of `rows`; nothing is copied.
 
     >>> vowels = Chosen("abcde", [0, 4])
@@ -26,19 +45,11 @@ class Chosen(Sequence[T]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, place: int) -> T: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Chosen[T]: ...
-
-    def __getitem__(self, place: int | slice) -> T | Chosen[T]:
-        if isinstance(place, slice):
-            return Chosen(self._whole, self._rows[place])
-        return self._whole[int(self._rows[place])]
+    def _at(self, row: int) -> T:
+        return self._whole[int(self._rows[row])]
 
 
-class Joined(Sequence[T]):
+class Joined(OnDemand[T]):
     """Several sequences, one after the other; nothing is copied.
 
     >>> both = Joined(["abc", "xy"])
@@ -53,15 +64,6 @@ class Joined(Sequence[T]):
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
 
-    @overload
-    def __getitem__(self, place: int) -> T: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[T]: ...
-
-    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
-        if isinstance(place, slice):
-            return Chosen(self, np.arange(len(self))[place])
-        row = range(len(self))[place]
+    def _at(self, row: int) -> T:
         part = int(np.searchsorted(self._ends, row, side="right"))
         return self._parts[part][row - (int(self._ends[part - 1]) if part else 0)]

@@ -55,8 +55,8 @@ class Retriever:
         """Route and search; `frozen` are the queries' frozen vectors where they are known."""
         vectors = self.encoder.encode_queries(queries) if frozen is None else frozen
         routes = self.router.route(vectors)
-        learned = self._learn(queries, routes)
-        composed = _mix(vectors, routes, learned)
+        learned = self.learn(queries, routes)
+        composed = mix(vectors, routes, learned)
         return Answers(routes, self._search(vectors, composed, routes, learned, k))
 
     def ask_frozen(self, queries: Sequence[str], k: int) -> Answers:
@@ -64,14 +64,8 @@ class Retriever:
         vectors = self.encoder.encode_queries(queries)
         return Answers([{FROZEN: 1.0} for _ in queries], self.index.search(vectors, k))
 
-    def compose(self, queries: Sequence[str], frozen: Vectors, routes: Sequence[Route]) -> Vectors:
-        """The query vectors that the routes ask for; each expert runs once, on its own queries.
-
-        What goes to the frozen encoder alone stays as it is, to the last bit.
-        """
-        return _mix(frozen, routes, self._learn(queries, routes))
-
-    def _learn(self, queries: Sequence[str], routes: Sequence[Route]) -> Learned:
+    def learn(self, queries: Sequence[str], routes: Sequence[Route]) -> Learned:
+        """The queries as the experts see them; each expert runs once, on its own queries."""
         learned = {}
         for name in sorted({name for route in routes for name in route} - {FROZEN}):
             rows = [row for row, route in enumerate(routes) if name in route]
@@ -106,7 +100,11 @@ def _home(route: Route) -> str | None:
     return name if route[name] >= HOME else None
 
 
-def _mix(frozen: Vectors, routes: Sequence[Route], learned: Learned) -> Vectors:
+def mix(frozen: Vectors, routes: Sequence[Route], learned: Learned) -> Vectors:
+    """The query vectors that the routes ask for.
+
+    What goes to the frozen encoder alone stays as it is, to the last bit.
+    """
     composed = frozen.copy()
     mixed = [row for row, route in enumerate(routes) if set(route) != {FROZEN}]
     for row in mixed:

@@ -11,16 +11,14 @@ import os
 import tempfile
 import weakref
 from array import array
-from collections.abc import Sequence
-from typing import overload
 
-from pipeline.chosen import Chosen
+from pipeline.chosen import OnDemand
 from pipeline.documents import Document
 
 WRITTEN = json.JSONEncoder(ensure_ascii=False)
 
 
-class Spool(Sequence[Document]):
+class Spool(OnDemand[Document]):
     """Documents as JSON lines in an anonymous file; in memory, eight bytes for each.
 
     >>> spool = Spool()
@@ -45,16 +43,7 @@ class Spool(Sequence[Document]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    @overload
-    def __getitem__(self, row: int) -> Document: ...
-    @overload
-    def __getitem__(self, row: slice) -> Chosen[Document]: ...
-    def __getitem__(self, row: int | slice) -> Document | Chosen[Document]:
-        if isinstance(row, slice):
-            return Chosen(self, range(len(self))[row])
-        return self._read(range(len(self))[row])
-
-    def _read(self, row: int) -> Document:
+    def _at(self, row: int) -> Document:
         if self._flushed < len(self):
             self._file.flush()
             self._flushed = len(self)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from pipeline.chosen import Chosen
+from pipeline.chosen import OnDemand
 from pipeline.documents import Document
 
 FIELDS = ("source", "id", "title", "text", "metadata")
@@ -24,7 +23,7 @@ KEPT = 2**23
 _kept: OrderedDict[tuple[Path, int], tuple[int, list[Document]]] = OrderedDict()
 
 
-class Texts(Sequence[Document]):
+class Texts(OnDemand[Document]):
     """All documents of a parquet file with a column per field, in their order."""
 
     def __init__(self, file: Path) -> None:
@@ -33,16 +32,7 @@ class Texts(Sequence[Document]):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    @overload
-    def __getitem__(self, row: int) -> Document: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> Chosen[Document]: ...
-
-    def __getitem__(self, row: int | slice) -> Document | Chosen[Document]:
-        if isinstance(row, slice):
-            return Chosen(self, range(len(self))[row])
-        row = range(len(self))[row]
+    def _at(self, row: int) -> Document:
         group = int(np.searchsorted(self._ends, row, side="right")) - 1
         return _group(self._file, group)[row - int(self._ends[group])]
 

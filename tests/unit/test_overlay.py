@@ -18,7 +18,7 @@ from pipeline.experts.lora import LoraExpert
 from pipeline.index import Found
 from pipeline.library import Library
 from pipeline.overlay import COMPARED, Overlaid, Overlay, Part, Scale, calibrate, lay
-from pipeline.retriever import Retriever
+from pipeline.retriever import Retriever, mix
 from pipeline.router import FROZEN, Router
 from pipeline.segment import Segment, write_segment
 
@@ -292,7 +292,7 @@ def test_only_queries_that_belong_to_the_expert_see_its_overlay(
         assert own or numbers([hits]) == numbers([before])
     with expert.attached():
         learned = tiny_encoder.encode_queries(queries)
-    composed = seen.compose(queries, frozen, answers.routes)
+    composed = mix(frozen, answers.routes, seen.learn(queries, answers.routes))
     direct = overlaid.search(composed, frozen, learned, 5)
     expert.detach()
     for own, hits, line in zip(home, answers.found, direct, strict=True):
