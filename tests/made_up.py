@@ -128,13 +128,17 @@ def _system(name: str, table: dict[str, list[float | None]]) -> dict[str, Any]:
 
 def _detectors() -> dict[str, Any]:
     return {
-        "auroc": {"ours": {"new": 0.97}, "last layer": {"new": 0.7}, "energy": {"new": 0.8}},
+        "auroc": {"layers": {"new": 0.97}, "last-layer": {"new": 0.7}, "energy": {"new": 0.8}},
+        "auroc_by_layer": {"new": [0.6, 0.99, 0.7]},
         "nights": {
-            "n01": {"ours": {"score": 0.6, "alarm": True}, "energy": {"score": 2.0, "alarm": True}},
-            "n02": {"ours": {"score": 0.1, "alarm": False}},
+            "n01": {
+                "layers": {"score": 0.6, "alarm": True},
+                "energy": {"score": 2.0, "alarm": True},
+            },
+            "n02": {"layers": {"score": 0.1, "alarm": False}},
         },
         "splits": {
-            "ours": {"false_alarm": 0.004, "splits": 1000, "miss": 0.0, "novel": 9},
-            "last layer": {"false_alarm": 0.02, "splits": 1000, "miss": 0.5, "novel": 9},
+            "layers": {"false_alarm": 0.004, "splits": 1000, "miss": 0.0, "novel": 9},
+            "last-layer": {"false_alarm": 0.02, "splits": 1000, "miss": 0.5, "novel": 9},
         },
     }

@@ -25,8 +25,9 @@ def with_expert(results: Results, system: str = "ours") -> list[str]:
 def decisions_right(results: Results, system: str = "ours") -> tuple[list[int], int]:
     """For each seed the nights whose outcome the stream accepts, and how many were judged."""
     accepted: Mapping[str, list[bool]] = results.systems.get(system, {}).get("accepted", {})
+    # A run that was stopped has nights that not every seed has lived through: those seeds wait.
     judged = [per_seed for night, per_seed in accepted.items() if night != BOOTSTRAP]
-    return [sum(of_seed) for of_seed in zip(*judged, strict=True)], len(judged)
+    return [sum(of_seed) for of_seed in zip(*judged, strict=False)], len(judged)
 
 
 def parameter_share(system: Mapping[str, Any]) -> float | None:

@@ -16,6 +16,7 @@ from bench.quality.summary import FROZEN, Evidence
 
 OURS, DENSE, UNLABELLED = "ours", "ours-dense", "ours-no-labels"
 FUSION, LEXICAL = "frozen+bm25", "bm25"
+OUR_DETECTOR = "layers"
 CONTINUAL = ("one-lora", "expert-every-night", "never-growing", "full-ft")
 CEILINGS = ("joint-lora", "joint-full-ft")
 SLACK = 0.005
@@ -175,7 +176,7 @@ def decides_right(evidence: Evidence) -> Verdict:
 def _rate(name: str) -> Callable[[Evidence], Verdict]:
     def judge(evidence: Evidence) -> Verdict:
         splits: Mapping[str, Mapping[str, float]] = _detectors(evidence, "splits")
-        rate = splits.get(OURS, {}).get(name)
+        rate = splits.get(OUR_DETECTOR, {}).get(name)
         return NOTHING if rate is None else Verdict(percent(rate), rate <= 0.01)
 
     return judge
@@ -186,16 +187,24 @@ def _detectors(evidence: Evidence, part: str) -> Mapping[str, Mapping[str, float
 
 
 def sees_more(evidence: Evidence) -> Verdict:
-    found = {
-        name: sum(by_domain.values()) / len(by_domain)
-        for name, by_domain in _detectors(evidence, "auroc").items()
-        if by_domain
+    """Mean AUROC against the best of the others, each over the domains that both were asked."""
+    auroc = dict(_detectors(evidence, "auroc"))
+    ours = auroc.pop(OUR_DETECTOR, {})
+    compared = {
+        name: (_mean(ours, theirs), _mean(theirs, ours))
+        for name, theirs in auroc.items()
+        if ours.keys() & theirs.keys()
     }
-    ours = found.pop(OURS, None)
-    if ours is None or not found:
+    if not compared:
         return NOTHING
-    best = max(found, key=lambda name: found[name])
-    return Verdict(f"AUROC {ours:.3f}; next, {best}: {found[best]:.3f}", ours > found[best])
+    best = max(compared, key=lambda name: compared[name][1] - compared[name][0])
+    above, beneath = compared[best]
+    return Verdict(f"AUROC {above:.3f}; nearest, {best}: {beneath:.3f}", above > beneath)
+
+
+def _mean(values: Mapping[str, float], among: Mapping[str, float]) -> float:
+    shared = values.keys() & among.keys()
+    return sum(values[one] for one in sorted(shared)) / len(shared)
 
 
 def grows_little(evidence: Evidence) -> Verdict:

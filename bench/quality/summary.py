@@ -19,6 +19,8 @@ from bench.quality.resampling import Draws, Estimate, Floats, Measure, estimate
 from bench.quality.results import Results
 
 ENOUGH = 100
+TOLERANCE = 1e-3
+"""What rounding may do to a mean."""
 FROZEN = "frozen"
 BOOTSTRAP = "bootstrap"
 
@@ -148,3 +150,19 @@ def forward(evidence: Evidence, system: str, split: str = "test") -> Estimate | 
 def _asked(evidence: Evidence, firsts: Mapping[str, str], split: str) -> list[str]:
     """Domains that were asked about in this split on their first night."""
     return [name for name, night in firsts.items() if evidence.draws.queries(night, name, split)]
+
+
+def disagreements(evidence: Evidence) -> list[str]:
+    """Cells whose P in results.json is not the mean of their scores; nothing is, in a sound run."""
+    found = []
+    for name, system in evidence.results.systems.items():
+        for night, row in system.get("P", {}).items():
+            for domain, cell in row.items():
+                for split, measure in (("test", "nDCG@10"), ("test_seen", "seen nDCG@10")):
+                    drawn = evidence.draws.cell(name, night, domain, split)
+                    told = [one for one in cell.get(measure) or [] if one is not None]
+                    if drawn is None or not told:
+                        continue
+                    if abs(float(np.mean(told)) - float(drawn[0])) > TOLERANCE:
+                        found.append(f"{name}, {night}, {domain}, {split}")
+    return found

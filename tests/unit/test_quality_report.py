@@ -163,9 +163,9 @@ def test_any_set_of_systems_makes_a_report(left_out: tuple[str, ...]) -> None:
 
 def test_a_detector_may_be_there_in_parts() -> None:
     results = made_up()
-    results.page["detectors"] = {"auroc": {"ours": {"new": 0.9}}, "nights": {"n01": {}}}
+    results.page["detectors"] = {"auroc": {"layers": {"new": 0.9}}, "nights": {"n01": {}}}
     table = next(one for one in tables(Evidence(results)) if one.title == "Detectors")
-    assert table.rows == (("ours", "0.900", "0.900", "–", "–", "–"),)
+    assert table.rows == (("layers", "0.900", "0.900", "–", "–", "–"),)
     assert verdicts(results)["false spawns at most 1 %"] == "not measured"
 
 
@@ -179,6 +179,26 @@ def test_what_gains_on_seen_documents_and_loses_on_others_is_named() -> None:
     found = dict(judged(changed))["no domain gains on test_seen and loses on test"]
     assert found.word == "not met"
     assert found.figure == "ours, new: -20.0 and +20.0"
+
+
+def test_our_detector_is_compared_over_the_domains_that_another_was_asked_about() -> None:
+    results = made_up()
+    auroc = {"layers": {"a": 0.9, "b": 0.5}, "energy": {"a": 0.8}, "mmd": {"a": 0.7, "b": 0.6}}
+    results.page["detectors"] = {"auroc": auroc}
+    sentence = "detection by layers beats the last layer and each published rule"
+    assert dict(judged(Evidence(results)))[sentence].figure == "AUROC 0.700; nearest, mmd: 0.650"
+    auroc["energy"]["a"] = 0.91
+    assert verdicts(results)[sentence] == "not met"
+
+
+def test_a_page_that_its_scores_do_not_bear_out_is_told() -> None:
+    results = made_up()
+    assert "not the means" not in report(Evidence(results))
+    results.page["systems"]["ours"]["P"]["n02"]["new"]["nDCG@10"] = [0.6, 0.6]
+    assert (
+        "1 cells of results.json are not the means of their scores, the first: ours, n02, new, test"
+        in report(Evidence(results))
+    )
 
 
 def test_the_command_writes_both_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

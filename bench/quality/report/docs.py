@@ -12,7 +12,8 @@ from bench.quality import counted, summary
 from bench.quality.figures import NONE, level, percent, points
 from bench.quality.goals import CEILINGS, CONTINUAL, DENSE, FUSION, LEXICAL, OURS
 from bench.quality.report.markdown import headline, markdown
-from bench.quality.report.tables import Table, tables
+from bench.quality.report.table import Table
+from bench.quality.report.tables import tables
 from bench.quality.results import PAGE, read
 from bench.quality.summary import FROZEN, Evidence
 from nightshift.errors import NightshiftError

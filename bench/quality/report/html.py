@@ -13,7 +13,8 @@ from bench.quality.goals import DENSE, OURS
 from bench.quality.report import maps, plots
 from bench.quality.report.drawing import SETTINGS, svg
 from bench.quality.report.markdown import headline
-from bench.quality.report.tables import Table, tables
+from bench.quality.report.table import Table
+from bench.quality.report.tables import tables
 from bench.quality.results import SPLITS
 from bench.quality.summary import FROZEN, Evidence
 

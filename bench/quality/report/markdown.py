@@ -5,7 +5,8 @@ from __future__ import annotations
 from bench.quality import counted, summary
 from bench.quality.figures import level, points
 from bench.quality.goals import DENSE, FUSION, OURS, WORDS, judged
-from bench.quality.report.tables import Table, tables
+from bench.quality.report.table import Table
+from bench.quality.report.tables import tables
 from bench.quality.summary import FROZEN, Evidence
 
 
@@ -26,6 +27,12 @@ def headline(evidence: Evidence) -> str:
     if right:
         seeds = "by seed" if len(right) > 1 else "with one seed"
         said.append(f"Decisions accepted: {', '.join(map(str, right))} of {nights} nights {seeds}.")
+    wrong = summary.disagreements(evidence)
+    if wrong:
+        said.append(
+            f"{len(wrong)} cells of results.json are not the means of their scores, the first:"
+            f" {wrong[0]}; these figures come from the scores."
+        )
     words = [verdict.word for _, verdict in judged(evidence)]
     tally = ", ".join(f"{words.count(one)} {one}" for one in WORDS if one in words)
     return " ".join([*said, f"Goals: {tally}."])
