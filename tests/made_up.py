@@ -118,7 +118,11 @@ def _system(name: str, table: dict[str, list[float | None]]) -> dict[str, Any]:
     if name.startswith("ours"):
         page |= {
             "outcomes": {"n01": [["spawn"]] * len(seeds), "n02": [["absorb"]] * len(seeds)},
-            "accepted": {"n01": [True] * len(seeds), "n02": [True, False][: len(seeds)]},
+            "accepted": {
+                "bootstrap": [False] * 2,
+                "n01": [True] * len(seeds),
+                "n02": [True, False][: len(seeds)],
+            },
             "experts": {"bootstrap": [0] * 2, "n01": [1] * 2, "n02": [1] * 2},
             "served": {"old": ["frozen"] * 2, "new": ["e1"] * 2},
             "drift": {"n01": [0.1, 0.6, 0.5], "n02": [0.05, 0.04, 0.06]},

@@ -122,6 +122,15 @@ def test_differences_are_paired_by_query() -> None:
     assert found.p < 0.001
 
 
+def test_domains_are_drawn_apart() -> None:
+    # The same draws for both domains would make this mean zero in every resample.
+    each = list(np.random.default_rng(0).normal(0, 0.2, 100))
+    results = scores({("a", "n", "x"): each, ("a", "n", "y"): [-one for one in each]})
+    found = summary.average(Evidence(results), "a")
+    assert found is not None
+    assert found.high - found.low > 0.03
+
+
 def test_no_difference_is_no_finding() -> None:
     random = np.random.default_rng(0)
     results = scores(
@@ -161,8 +170,15 @@ def test_what_is_counted() -> None:
     assert counted.decisions_right(results) == ([2, 1], 2)
     assert counted.decisions_right(results, "frozen") == ([], 0)
     assert counted.parameter_share(results.systems["ours"]) == 0.015
+    assert counted.parameter_share({"expert_parameters": [1, 3], "encoder_parameters": 6}) == 0.5
     assert counted.cost(results.systems["joint-full-ft"]) == 211.0
     assert counted.cost({}) is None
+
+
+def test_an_expert_that_answers_in_half_of_the_seeds_does_not_make_a_domain_its_own() -> None:
+    results = made_up()
+    results.page["systems"]["ours"]["served"]["new"] = ["e1", "frozen"]
+    assert counted.with_expert(results) == []
 
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -75,6 +75,6 @@ def svg(drawn: Figure, name: str, told: str) -> str:
     element = element.replace("xlink:href", "href")
     element = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", element, count=1)
     element = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", element, count=1)
-    for colour, variable in ((INK, "ink"), (FAINT, "faint"), (PAPER, "paper")):
+    for colour, variable in ((INK, "ink"), (FAINT, "faint"), (PAPER, "paper"), (BLUE, "blue")):
         element = element.replace(colour, f"var(--{variable})")
     return element.replace("<svg", f'<svg role="img" aria-label="{told}"', 1)

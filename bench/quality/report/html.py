@@ -21,9 +21,10 @@ from bench.quality.summary import FROZEN, Evidence
 TITLE = "Quality on a stream of nights"
 STYLE = """
 :root { color-scheme: light dark; --ink: #33414e; --faint: #9aa5b1; --paper: #fefefe;
-        --good: #00664a; --bad: #a84300; }
+        --blue: #0072b2; --good: #00664a; --bad: #a84300; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #d9dfe5; --faint: #66717d; --paper: #16191d; --good: #4ccca4; --bad: #ff9a57; } }
+  :root { --ink: #d9dfe5; --faint: #66717d; --paper: #16191d;
+          --blue: #4aa8e0; --good: #4ccca4; --bad: #ff9a57; } }
 body { margin: 0 auto; padding: 1rem; max-width: 70rem; background: var(--paper);
        color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 h1, h2 { line-height: 1.2; }
