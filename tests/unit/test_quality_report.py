@@ -89,9 +89,18 @@ def test_the_page_has_light_and_dark_and_fits_a_phone(html: str) -> None:
     assert "#33414e" not in html.split("</style>")[1]
 
 
-@pytest.mark.parametrize("name", ["ours", "one-lora", "new", "e1"])
-def test_names_are_text_wherever_they_stand(name: str) -> None:
-    read = Tags(page(Evidence(renamed(made_up(), name, HOSTILE))))
+def test_names_are_text_wherever_they_stand() -> None:
+    results = made_up()
+    for name in ("ours", "one-lora", "new", "e1"):
+        results = renamed(results, name, HOSTILE + name)
+    read = Tags(page(Evidence(results)))
+    assert "script" not in read.tags
+    for name in ("one-lora", "new"):
+        assert HOSTILE + name in read.text
+
+
+def test_an_expert_may_be_called_anything() -> None:
+    read = Tags(page(Evidence(renamed(made_up(), "e1", HOSTILE))))
     assert "script" not in read.tags
     assert "<script>alert('$x$')" in read.text
 
