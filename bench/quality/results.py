@@ -1,0 +1,78 @@
+"""What a run of `nightshift bench quality` leaves: results.json, and each query's scores.
+
+results.json holds P[t][d] per system and seed and everything else that was counted; scores.parquet
+holds a row per system, seed, night, domain, split and query. A folder has both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nightshift.errors import NightshiftError
+
+PAGE, SCORES = "results.json", "scores.parquet"
+SPLITS = ("test", "test_seen")
+"""`test`, the headline: documents that no training query names; `test_seen`: the others."""
+KEYS = ("domain", "split", "night", "system", "query")
+RUN = "nightshift bench quality --data DIR --stream FILE --out DIR"
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run: the page as it was written, and the scores of each query."""
+
+    page: dict[str, Any]
+    scores: pa.Table
+
+    @property
+    def systems(self) -> dict[str, dict[str, Any]]:
+        return dict(self.page["systems"])
+
+    @property
+    def nights(self) -> list[str]:
+        return list(self.page["nights"])
+
+    @property
+    def domains(self) -> list[str]:
+        return list(self.page["domains"])
+
+    @property
+    def last(self) -> str:
+        return self.nights[-1]
+
+    @property
+    def command(self) -> str:
+        """What makes these results again."""
+        told: str | None = self.page.get("command")
+        return told or (
+            f"nightshift bench quality --data DIR --stream {self.page['stream']}"
+            f" --profile {self.page['profile']} --seeds {self.seeds}"
+        )
+
+    @property
+    def seeds(self) -> int:
+        return max((len(system["seeds"]) for system in self.systems.values()), default=0)
+
+
+def read(folder: Path) -> Results:
+    """The results that lie in a folder."""
+    try:
+        page = json.loads((folder / PAGE).read_text("utf-8"))
+        scores = pq.read_table(folder / SCORES)
+    except (OSError, ValueError) as error:
+        message = f"{folder} holds no readable results: {error}"
+        raise NightshiftError(message, hint=RUN) from error
+    return Results(page, scores)
+
+
+def write_scores(scores: pa.Table, path: Path) -> None:
+    """Small on disk: scores of one query by many systems are alike, so they lie side by side."""
+    order = ("domain", "split", "query", "night", "system", "seed")
+    tidy = scores.sort_by([(name, "ascending") for name in order])
+    pq.write_table(tidy, path, compression="zstd", compression_level=9)
