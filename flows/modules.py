@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.layout import OVERLAY, REGISTRY
 from pipeline.documents import Key
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
@@ -30,8 +31,6 @@ from pipeline.questions import Questions
 from pipeline.router import Router
 from state.store import Store
 
-REGISTRY = "registry.json"
-OVERLAY = "overlay/"
 FEATURES = "features.npy"
 
 

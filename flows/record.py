@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import plots
-from flows.modules import OVERLAY
+from flows.layout import OVERLAY, REGISTRY
 from flows.page import decision, kind_ids, reason
 from state.manifest import Manifest, digest
 from state.record import Dataset, Record
@@ -209,7 +209,7 @@ def _born(store: Store, manifest: Manifest) -> list[Mapping[str, Any]]:
     object_id = manifest.modules.get("registry")
     if object_id is None or object_id not in store.objects:
         return []
-    page = json.loads((store.objects.open(object_id) / "registry.json").read_text("utf-8"))
+    page = json.loads((store.objects.open(object_id) / REGISTRY).read_text("utf-8"))
     return [one for one in page["experts"].values() if one["born"] == manifest.version]
 
 

@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
-from sklearn.cluster import KMeans
 
 from pipeline.encoder import Vectors
 
@@ -119,6 +118,8 @@ class Router:
 
 def prototypes_of(queries: Vectors, seed: int) -> Vectors:
     """Up to PROTOTYPES unit centroids of query vectors."""
+    from sklearn.cluster import KMeans  # a second, which no search should wait for
+
     different = len(np.unique(queries, axis=0))
     count = max(1, min(PROTOTYPES, len(queries) // QUERIES_PER_PROTOTYPE, different))
     centres = KMeans(count, n_init=3, random_state=seed).fit(queries).cluster_centers_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import worlds
+from crashing import typed
 
 from flows.mirror import Mirrored
 from nightshift.cli import main, output
@@ -52,11 +54,22 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return worlds.save_tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
+@pytest.fixture(scope="session")
+def first_store(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Path:
+    """A folder with a corpus and its store of 60 documents, made by `init`."""
+    folder = tmp_path_factory.mktemp("first")
+    corpus = worlds.write_batch(folder / "corpus", "sea", range(60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.mirror.mirror", lambda store: Mirrored((), (), None))
+        words = ["--corpus", corpus, "--encoder", encoder_folder, "--store", folder / "store"]
+        code, said = typed("init", *words)
+    assert code == 0, said
+    return folder
+
+
 @pytest.fixture
-def store(run: Run, tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store of 60 documents, made by `init`; NIGHTSHIFT_STORE names it."""
-    corpus = worlds.write_batch(tmp_path / "corpus", "sea", range(60))
+def store(first_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That store as this test's own; NIGHTSHIFT_STORE names it."""
+    shutil.copytree(first_store, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("NIGHTSHIFT_STORE", str(tmp_path / "store"))
-    result = run("init", "--corpus", corpus, "--encoder", encoder_folder)
-    assert result.code == 0, result.err
     return tmp_path / "store"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -25,21 +24,6 @@ from state.store import Store
 
 # MLflow and its libraries warn of their own future.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-INITIALISE = """
-import sys
-from mlflow import MlflowClient
-MlflowClient(sys.argv[1]).search_experiments()
-"""
-
-
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables and nothing in them: making those takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    command = [sys.executable, "-c", INITIALISE, f"sqlite:///{file}"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **QUIET_AND_QUICK})
-    return file
 
 
 @pytest.fixture(autouse=True)

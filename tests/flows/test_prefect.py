@@ -44,9 +44,11 @@ for check in schedule():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, first_store: Path, empty_mlflow: Path) -> Path:
     folder = tmp_path_factory.mktemp("shift")
     shutil.copytree(first_store, folder / "store")
+    (folder / "store" / "mlflow").mkdir()
+    shutil.copy(empty_mlflow, folder / "store" / "mlflow" / "mlflow.db")
     (folder / "inbox").mkdir()
     return folder
 
@@ -115,9 +117,11 @@ def running(
     end.start()
     try:
         with process:
-            yield process
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            try:
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
     finally:
         end.cancel()
 
