@@ -85,23 +85,16 @@ class Method(Protocol):
     def fit(self, known: Sequence[Known], seed: int) -> Detector: ...
 
 
-def held_out(groups: Groups) -> npt.NDArray[np.bool_]:
-    """About a fifth of the documents, by whole groups, for reading off a threshold.
-
-    >>> held_out(np.array([0, 0, 1, 2, 5], np.uint64)).tolist()
-    [True, True, False, False, True]
-    """
-    return folds_of(groups) == 0
-
-
 def parts(kind: Known) -> tuple[Layers, Layers]:
-    """What to learn from and what to read thresholds off; all for both where one is empty.
+    """What to learn from, and about a fifth, by whole groups, to read thresholds off.
+
+    Where either would be empty, all documents are both.
 
     >>> learn, read = parts(Known(np.ones((4, 1, 1)), np.array([0, 1, 2, 3], np.uint64)))
     >>> len(learn), len(read)
     (3, 1)
     """
-    apart = held_out(kind.groups)
+    apart = folds_of(kind.groups) == 0
     if apart.all() or not apart.any():
         return kind.features, kind.features
     return kind.features[~apart], kind.features[apart]

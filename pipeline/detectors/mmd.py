@@ -39,7 +39,7 @@ class TwoSample(Detector):
     seed: int
 
     def look(self, features: Layers) -> Array:
-        return directions(features[:, -1])
+        return directions(features[:, -1]).astype(np.float64)
 
     def rate(self, seen: Array) -> Array:
         near = [

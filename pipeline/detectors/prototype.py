@@ -29,7 +29,7 @@ class Prototypes(Detector):
     yardstick: Array
 
     def look(self, features: Layers) -> Array:
-        return 1 - (directions(features[:, -1]) @ self.prototypes.T).max(axis=1)
+        return np.asarray(1 - (directions(features[:, -1]) @ self.prototypes.T).max(axis=1))
 
     def rate(self, seen: Array) -> Array:
         return seen
