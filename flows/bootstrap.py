@@ -33,9 +33,13 @@ def bootstrap(
     *,
     encoder: str | None = None,
     settings: Settings | None = None,
+    loaded: Encoder | None = None,
     progress: Progress = silent,
 ) -> Night:
-    """Make a store at `root` whose version 1 holds everything in `corpora`."""
+    """Make a store at `root` whose version 1 holds everything in `corpora`.
+
+    `loaded` is the encoder where it is in memory already.
+    """
     settings = settings or Settings()
     encoder = encoder or settings.encoder
     clock = Clock()
@@ -51,7 +55,7 @@ def bootstrap(
         )
     store = Store.create(root)
     with store.writing():
-        model = Encoder(locate(encoder))
+        model = loaded or Encoder(locate(encoder))
         with clock("encode"):
             some = sample(documents)
             read = encode(model, some, range(model.layer_count), {}, progress)

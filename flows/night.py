@@ -62,16 +62,18 @@ def update(
     settings: Settings | None = None,
     again: bool = False,
     run: Run = plainly,
+    loaded: Encoder | None = None,
     progress: Progress = silent,
 ) -> list[Night]:
     """Live through every pending batch, in order, each one night and one version.
 
-    Without `settings`, those of the live version stay.
+    Without `settings`, those of the live version stay; `loaded` is its encoder where that is in
+    memory already.
     """
     with store.writing():
         claimed = run("claim", "", claim, store, paths, again=again)
         nights: list[Night] = []
-        encoder: Encoder | None = None
+        encoder = loaded
         for batch in claimed.batches:
             with open_live(store, encoder=encoder, settings=settings) as live:
                 nights.append(night(live, batch, run, progress))

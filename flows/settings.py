@@ -9,6 +9,7 @@ from nightshift.errors import UsageError
 from pipeline.index import EXACT
 
 AUTOMATIC = "auto"
+QUERY = "query"
 
 
 def _setting(default: Any, told: str, least: float | None = None) -> Any:
@@ -32,6 +33,9 @@ class Settings:
     gate_margin: float = _setting(0.0, "nDCG@10 an expert must surely gain on its kind", 0)
     gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
+    side: str = _setting(
+        QUERY, '"query", or "auto": experts that re-encode their kind are tried too, where it pays'
+    )
     max_experts: int = _setting(32, "experts that may be live at once", 0)
     index: str = _setting(EXACT, 'FAISS index factory, such as "HNSW32"')
     encoder: str | None = _setting(None, "for init: a folder or a hub id, else all-MiniLM-L6-v2")
@@ -46,6 +50,10 @@ class Settings:
                 raise UsageError(
                     f"{one.name} is at least {least}, not {value}", hint="nightshift config"
                 )
+        if self.side not in (QUERY, AUTOMATIC):
+            raise UsageError(
+                f'side is "{QUERY}" or "{AUTOMATIC}", not {self.side!r}', hint="nightshift config"
+            )
         if self.approval != AUTOMATIC:
             raise UsageError(
                 f'approval is "{AUTOMATIC}", not {self.approval!r}', hint="nightshift config"

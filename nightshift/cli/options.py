@@ -39,6 +39,10 @@ TrainMinutesOption = Annotated[
 MaxExpertsOption = Annotated[
     int | None, typer.Option("--max-experts", help="Experts that may be live at once.")
 ]
+SideOption = Annotated[
+    str | None,
+    typer.Option("--side", help='"auto" also tries experts that re-encode their documents.'),
+]
 IndexOption = Annotated[
     str | None, typer.Option("--index", help='A FAISS index factory, such as "HNSW32".')
 ]

@@ -17,6 +17,7 @@ from nightshift.cli.options import (
     IndexOption,
     JsonOption,
     MaxExpertsOption,
+    SideOption,
     StoreOption,
     TrainMinutesOption,
 )
@@ -42,6 +43,7 @@ def update(
     gate_margin: GateMarginOption = None,
     gate_tolerance: GateToleranceOption = None,
     train_minutes: TrainMinutesOption = None,
+    side: SideOption = None,
     max_experts: MaxExpertsOption = None,
     index: IndexOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -63,6 +65,7 @@ def update(
             "gate_margin": gate_margin,
             "gate_tolerance": gate_tolerance,
             "train_minutes": train_minutes,
+            "side": side,
             "max_experts": max_experts,
             "index": index,
         }

@@ -12,6 +12,7 @@ from flows.evaluate import evaluate
 from flows.live import open_live
 from flows.night import update
 from flows.rollback import rollback
+from flows.settings import Settings
 from pipeline import training
 from pipeline.both_sides import _BothSides
 from pipeline.index import Found
@@ -30,7 +31,7 @@ def two_sided_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path)
         patch.setattr(training, "EPOCHS", 12)
         patch.setattr(training._Course, "batch", 1000)
         patch.setattr(_BothSides, "batch", 8)
-        update(Store.open(folder / "store"), [batch])
+        update(Store.open(folder / "store"), [batch], settings=Settings(side="auto"))
     return folder / "store"
 
 
@@ -71,10 +72,10 @@ def test_it_helps_queries_that_never_taught_it(two_sided: Store, two_sided_store
     assert learned.metrics["nDCG@10"] > frozen.metrics["nDCG@10"] + 0.1
 
 
-def test_where_they_do_not_pay_nothing_is_laid_over(grown: Store) -> None:
+def test_by_default_queries_alone_are_tried_and_nothing_is_laid_over(grown: Store) -> None:
     manifest = grown.manifest()
     [outcome] = manifest.facts["outcomes"]
-    assert outcome["reason"].endswith("too little")
+    assert "both sides" not in outcome["reason"]
     assert manifest.facts["reencoded"] == 0
     assert not any(name.startswith("overlay/") for name in manifest.modules)
     with open_live(grown) as live:

@@ -1,0 +1,1 @@
+"""The systems that live through the same nights, one a file."""
