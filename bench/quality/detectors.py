@@ -57,7 +57,8 @@ def detectors(
     """Compare all detectors on these domains.
 
     `nights` begins with what was known at first and holds no garbage. `together`: sets of domains
-    that a reader would call one kind; they are known together and left out together.
+    that a reader would call one kind; they are known together and left out together. Of a single
+    kind there is nothing to leave out: it has no AUROC and no misses.
 
     "auroc"           {detector: {domain: AUROC per document, the domain's kind left out}}
     "auroc_by_layer"  {domain: [the same for our statistic on each layer alone]}
@@ -76,6 +77,8 @@ def detectors(
     known, usual = _halves(kinds, seed)
     for kind, mates in kinds_of(domains, together).items():
         others = [half for name, half in known.items() if name != kind]
+        if not others:
+            continue
         negatives = joined([few for name, few in usual.items() if name != kind])
         new = {name: Few(*domains[name])[_some(len(domains[name][1]), NEW)] for name in mates}
         seen = _left_out(compared, others, negatives, new, seed, auroc)

@@ -103,6 +103,12 @@ def test_false_alarms_and_misses_are_counted(compared: dict[str, Any]) -> None:
     assert 0 < compared["splits"]["mmd"]["novel"] < SPLITS
 
 
+def test_a_single_kind_has_false_alarms_only(domains: Domains) -> None:
+    page = detectors({"wiki": domains["wiki"]}, [], [], [MIDDLE], splits=4)
+    assert page["auroc"]["layers"] == page["auroc_by_layer"] == page["nights"] == {}
+    assert page["splits"]["layers"] == {"false_alarm": 0.0, "splits": 4, "miss": None, "novel": 0}
+
+
 def test_the_same_seed_gives_the_same_page(domains: Domains, compared: dict[str, Any]) -> None:
     two = {name: domains[name] for name in ("code", "talks")}
     nights = [("first", {"code": rows(200)}), ("next", {"talks": rows(100)})]
