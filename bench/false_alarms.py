@@ -17,17 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import binom
 
+from bench.draws import MODES, Groups, draw
 from bench.told import tell
 from flows.live import Live, open_live
 from pipeline.detector import NIGHTS_PER_YEAR, NightTest, judge_night
 from pipeline.kinds import KindStatistics, Layers, groups_of
 from state.store import Store
-
-MODES = ("documents", "titles")
-Groups = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -55,21 +52,6 @@ def kept_statistics(live: Live) -> tuple[Layers, Groups]:
         titles += [document.title for document in kept]
         ids += [document.id for document in kept]
     return np.concatenate(parts), groups_of(titles, ids)
-
-
-def draw(
-    groups: Groups, size: int, mode: str, random: np.random.Generator
-) -> npt.NDArray[np.bool_]:
-    """Which documents make the night: single ones, or whole titles until there are `size`."""
-    night = np.zeros(len(groups), bool)
-    if mode == "documents":
-        night[random.permutation(len(groups))[:size]] = True
-        return night
-    for group in random.permutation(np.unique(groups)):
-        night |= groups == group
-        if night.sum() >= size:
-            break
-    return night
 
 
 def tally(
