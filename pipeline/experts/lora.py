@@ -23,6 +23,9 @@ from pipeline.encoder import Encoder
 
 RANK = 8
 ALPHA = 16
+TARGETS: str | list[str] = "all-linear"
+LAYERS: int | None = None
+"""How many of the last layers carry an expert; None: all."""
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -42,7 +45,8 @@ class LoraExpert:
             r=RANK,
             lora_alpha=ALPHA,
             lora_dropout=0.0,
-            target_modules="all-linear",
+            target_modules=TARGETS,
+            layers_to_transform=_last(encoder, LAYERS) if LAYERS else None,
             task_type="FEATURE_EXTRACTION",
             base_model_name_or_path=_public(encoder.checkpoint.name),
         )
@@ -158,6 +162,11 @@ class LoraExpert:
             for name, parameter in self.encoder.adapted.named_parameters()
             if any(part in name for part in parts)
         }
+
+
+def _last(encoder: Encoder, count: int) -> list[int]:
+    layers = encoder.layer_count - 1
+    return list(range(layers))[-count:]
 
 
 def _public(name: str) -> str:
