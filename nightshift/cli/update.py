@@ -16,6 +16,7 @@ from nightshift.cli.options import (
     GateToleranceOption,
     IndexOption,
     JsonOption,
+    LexicalOption,
     MaxExpertsOption,
     StoreOption,
     TrainMinutesOption,
@@ -44,6 +45,7 @@ def update(
     train_minutes: TrainMinutesOption = None,
     max_experts: MaxExpertsOption = None,
     index: IndexOption = None,
+    lexical: LexicalOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -65,6 +67,7 @@ def update(
             "train_minutes": train_minutes,
             "max_experts": max_experts,
             "index": index,
+            "lexical": lexical,
         }
     )
     opened = Store.open(store)
