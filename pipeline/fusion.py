@@ -55,7 +55,7 @@ def fuse(dense: list[Found], lexical: list[Found], share: float, k: int) -> list
     True
     """
     passages = {hit.number: hit.passage for hit in [*lexical, *dense]}
-    if share == 0 or not lexical:
+    if dense and (share == 0 or not lexical):
         return dense[:k]
     if share == 1 or not dense:
         return [Found(hit.number, passages[hit.number], hit.score) for hit in lexical[:k]]
@@ -105,14 +105,15 @@ def standings(
     >>> best.rank, words.rank, words.score, words.adds
     (2, 1, 12.0, 0.5)
     """
-    alone = (share == 0 or not lexical, share == 1 or not dense)
-    both = None if any(alone) else weighed(dense, lexical)
+    vectors_alone = bool(dense) and (share == 0 or not lexical)
+    words_alone = not dense or share == 1
+    both = None if vectors_alone or words_alone else weighed(dense, lexical)
     rows = {} if both is None else {number: row for row, number in enumerate(both.numbers.tolist())}
     ranks = [{hit.number: rank for rank, hit in enumerate(leg)} for leg in (dense, lexical)]
     told = []
     for hit in found:
         if both is None:
-            adds = (hit.score, 0.0) if alone[0] else (0.0, hit.score)
+            adds = (hit.score, 0.0) if vectors_alone else (0.0, hit.score)
         else:
             row = rows.get(hit.number)
             z = [leg.min() if row is None else leg[row] for leg in (both.dense, both.lexical)]
@@ -141,7 +142,9 @@ def best_share(
     means = scores.mean(axis=1)
     behind = scores[means.argmax()] - scores
     errors = behind.std(axis=1, ddof=1) / np.sqrt(len(relevant))
-    good = [place for place in range(len(SHARES)) if behind[place].mean() <= errors[place]]
+    # What a single query decides lies behind by just one error.
+    close = behind.mean(axis=1) <= errors + 1e-9
+    good = [place for place in range(len(SHARES)) if close[place]]
     # Of two that are equally near the better one.
     return SHARES[
         min(good, key=lambda place: (round(abs(SHARES[place] - DEFAULT_SHARE), 9), -means[place]))
