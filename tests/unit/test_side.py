@@ -146,6 +146,8 @@ def test_the_fold_that_judges_taught_nothing(both: BothSides, record: Record) ->
     assert not any(judges(key) for key in record.taught[0])
     candidate = both.whole(gains)
     assert len(candidate.own) == len(gains) + len(both.questions.judging.answers)
+    assert candidate.heard[: len(gains)] == gains.heard
+    assert len(candidate.heard) == len(candidate.own)
     assert not any(judges(key) for key in record.taught[1])
     assert set(candidate.verdict.losses) == {"k1"}
     assert set(both.trial.live.encoder.adapted.peft_config) == {"e1-both"}

@@ -158,6 +158,14 @@ def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
     assert candidate.verdict.accepted, candidate.verdict.reason
     assert candidate.verdict.queries == len(candidate.own) == len(questions.answers)
     assert candidate.verdict.gain == pytest.approx(candidate.own.mean())
+    heard = {one.query: one for one in candidate.heard}
+    assert set(heard) == set(questions.answers)
+    assert len(candidate.heard) == len(candidate.own)
+    assert all(one.real and len(one.dense) == 100 for one in candidate.heard)
+    one = heard[question("law", 7)]
+    assert one.relevant == {ground.library.number_of["law", "7"]}
+    live = quality(hear(ground.live, questions, ground.library))
+    assert quality(candidate.heard).mean() == pytest.approx(candidate.own.mean() + live.mean())
     assert not candidate.verdict.synthetic
     assert set(candidate.verdict.losses) == {"k1"}
     routes = candidate.router.route(questions.vectors)
@@ -232,6 +240,7 @@ def test_an_existing_expert_is_judged_by_the_same_queries_as_a_new_one(
     existing = ground.existing("k2", questions, there)
     new = ground.new("k2", questions, "e2")
     assert len(existing.own) == len(new.own) == len(questions.answers)
+    assert [one.query for one in existing.heard] == [one.query for one in new.heard]
     assert existing.training is None
     assert existing.router.experts == {"k2": "e1"}
     routes = existing.router.route(questions.vectors)
