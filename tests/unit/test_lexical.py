@@ -118,12 +118,16 @@ def test_the_living_alone_make_a_word_rare(tmp_path: Path) -> None:
 
 def test_equal_scores_come_in_order_of_arrival_and_only_the_best_come(tmp_path: Path) -> None:
     texts = ["moon", "iron", "moon", "moon tide", "moon", "moon"]
+    (tmp_path / "many").mkdir()
     library = night(tmp_path, Library({}, {}), [document(str(n), t) for n, t in enumerate(texts)])
     [hits] = library.lexical.search(["moons"], 3)
     assert [hit.number for hit in hits] == [0, 2, 4]
     [more] = library.lexical.search(["moons"], 9)
     assert [hit.number for hit in more] == [0, 2, 4, 5, 3]
     assert more[:3] == hits
+    many = [document(str(n), ("moon", "iron")[n % 2]) for n in range(100)]
+    [all_] = night(tmp_path / "many", Library({}, {}), many).lexical.search(["moon iron"], 70)
+    assert [hit.number for hit in all_] == list(range(70))
     assert library.lexical.search(["moons"], 0) == [[]]
     assert all(isinstance(hit, Found) and hit.passage == 0 for hit in more)
 
