@@ -17,8 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.told import tell
 from flows.encoding import encode
 from flows.groups import MANY, ask_about
@@ -39,6 +37,7 @@ from pipeline.segment import Segment, write_segment
 from pipeline.side import BothSides
 from pipeline.training import train
 from pipeline.trial import Trial, lessons
+from pipeline.tried import Tried
 
 SPLITS = ("test", "test_seen")
 
@@ -129,7 +128,7 @@ def sides(data: Path, first: str, kind: str, most: int, seed: int, root: Path) -
     both = BothSides(trial, "k2", own, keys, "e2")
     expected, _ = timed("estimate", both.whole_seconds)
     print(f"both sides would take {expected:.0f} s", file=sys.stderr, flush=True)
-    whole, seconds = timed("both sides", lambda: both.whole(np.empty(0)))
+    whole, seconds = timed("both sides", lambda: both.whole(Tried()))
     return {
         "first": first,
         "kind": kind,

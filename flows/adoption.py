@@ -10,6 +10,7 @@ from flows.groups import Group
 from flows.membership import Grounds
 from flows.modules import ExpertFacts, Kind, Modules
 from flows.outcome import Outcome
+from flows.shares import with_share
 from pipeline.experts.base import Expert
 from pipeline.overlay import Overlay, lay
 from pipeline.router import prototypes_of
@@ -60,6 +61,7 @@ def adopt(
         reencoded=reencoded,
     )
     modules = replace(growth.modules, experts={**growth.modules.experts, facts.name: facts})
+    modules = with_share(modules, facts.name, new.heard, grounds.lexical)
     kind = replace(kind, expert=facts.name, taught=len(kind.questions.teaching))
     grown = replace(
         growth,
@@ -92,9 +94,14 @@ def enter(
     return replace(growth, modules=modules, outcomes=(*growth.outcomes, told))
 
 
-def reuse_of(growth: Growth, kind: Kind, group: Group, reuse: Candidate) -> Growth:
-    """Serve a kind by an expert that another kind has."""
+def reuse_of(
+    grounds: Grounds, growth: Growth, kind: Kind, group: Group, reuse: Candidate
+) -> Growth:
+    """Serve a kind by an expert that another kind has, whose lexical share stays if it has one."""
     name = reuse.expert.name
+    if name not in growth.modules.shares:
+        modules = with_share(growth.modules, name, reuse.heard, grounds.lexical)
+        growth = replace(growth, modules=modules)
     kind = replace(kind, expert=name, taught=len(kind.questions.teaching))
     reason = f"{name} serves it: {reuse.verdict.reason}"
     return enter(growth, kind, group, "reuse", reason, name, reuse.verdict.as_json())

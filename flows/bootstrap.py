@@ -9,12 +9,13 @@ from flows.clock import Clock
 from flows.encoding import as_known, encode, sample, write_segments
 from flows.founding import first_router, kinds_of, layers_that_tell
 from flows.intake import Intake, ingest
-from flows.live import TOMBSTONES, save_dead
+from flows.live import TOMBSTONES, read_library, save_dead
 from flows.modules import Modules, Pool, save_modules
 from flows.night import Night, batch_facts
 from flows.outcome import Outcome
 from flows.publication import encoder_facts, library_facts, publish, size_facts
 from flows.settings import Settings
+from flows.shares import with_frozen_share
 from nightshift.errors import BatchError
 from pipeline.batch import read_batch
 from pipeline.checkpoint import locate
@@ -77,6 +78,11 @@ def bootstrap(
             first_router(kinds, settings.seed),
             Pool.empty(len(layers), model.dimension),
         )
+        with clock("gate"):
+            library = read_library(store, index)
+            lexical = library.lexical if settings.lexical else None
+            shelves = library.index(settings.index, store.root / "cache")
+            modules = with_frozen_share(modules, library, shelves, lexical)
         counts = _counts(intakes, len(documents))
         outcomes = tuple(
             Outcome(kind.name, kind.documents, "absorb", "the first corpus")

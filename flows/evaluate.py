@@ -12,6 +12,7 @@ from nightshift.errors import BatchError
 from pipeline.judged import read_judged
 from pipeline.measures import DEPTH, Scores, interval, per_query
 from pipeline.progress import Progress, silent
+from pipeline.retriever import Leg
 
 ASKED_AT_ONCE = 256
 
@@ -21,6 +22,7 @@ class Evaluation:
     """Means with 95 % bootstrap intervals; `routes` counts queries by their heaviest route."""
 
     version: int
+    leg: Leg
     queries: int
     dropped: int
     documents: int
@@ -48,13 +50,19 @@ def evaluate(
     *,
     split: str = "test",
     frozen: bool = False,
+    leg: Leg | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Measure the queries of `folder` that have an answer among the live documents."""
+    """Measure the queries of `folder` that have an answer among the live documents.
+
+    Without a `leg`, as users are served; `frozen` alone is the dense floor.
+    """
     asked = _asked(live, folder, split)
-    scores, routes = _ask(live, asked, frozen=frozen, progress=progress)
+    leg = leg or ("dense" if frozen or not live.settings.lexical else "both")
+    scores, routes = _ask(live, asked, frozen=frozen, leg=leg, progress=progress)
     return Evaluation(
         version=live.manifest.version,
+        leg=leg,
         queries=len(asked.texts),
         dropped=asked.dropped,
         documents=len(live.library),
@@ -65,10 +73,10 @@ def evaluate(
 
 
 def gain(live: Live, folder: Path, split: str = "test", measure: str = "nDCG@10") -> dict[str, Any]:
-    """The difference to the frozen encoder on the same index, paired by query."""
+    """What experts gain over the frozen encoder, the dense leg alone in both, paired by query."""
     asked = _asked(live, folder, split)
-    learned, routes = _ask(live, asked, frozen=False, progress=silent)
-    frozen, _ = _ask(live, asked, frozen=True, progress=silent)
+    learned, routes = _ask(live, asked, frozen=False, leg="dense", progress=silent)
+    frozen, _ = _ask(live, asked, frozen=True, leg="dense", progress=silent)
     differences = learned[measure] - frozen[measure]
     return {
         "queries": len(asked.texts),
@@ -98,7 +106,7 @@ def _asked(live: Live, folder: Path, split: str) -> Asked:
 
 
 def _ask(
-    live: Live, asked: Asked, *, frozen: bool, progress: Progress
+    live: Live, asked: Asked, *, frozen: bool, leg: Leg, progress: Progress
 ) -> tuple[dict[str, Scores], Counter[str]]:
     """Scores per query, and how many queries took which route."""
     found: list[list[int]] = []
@@ -106,7 +114,7 @@ def _ask(
     ask = live.retriever.ask_frozen if frozen else live.retriever.ask
     for start in range(0, len(asked.texts), ASKED_AT_ONCE):
         texts = asked.texts[start : start + ASKED_AT_ONCE]
-        answers = ask(texts, DEPTH)
+        answers = ask(texts, DEPTH, leg=leg)
         found += [[hit.number for hit in hits] for hits in answers.found]
         routes.update(max(route, key=lambda name: route[name]) for route in answers.routes)
         progress("asking", start + len(texts), len(asked.texts))

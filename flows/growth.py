@@ -13,6 +13,7 @@ from flows.membership import Grounds, compared, grown_kind, pool_after
 from flows.modules import Kind, Modules
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC
+from flows.shares import with_frozen_share
 from flows.sides import better_side, both_sides
 from pipeline.gate import Bounds
 from pipeline.overlay import Overlaid
@@ -31,7 +32,9 @@ def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     router = growth.modules.router.calibrated(
         np.concatenate([kind.questions.judging.vectors for kind in growth.modules.kinds.values()])
     )
-    return replace(growth, modules=replace(growth.modules, pool=pool, router=router))
+    modules = replace(growth.modules, pool=pool, router=router)
+    modules = with_frozen_share(modules, grounds.library, grounds.index, grounds.lexical)
+    return replace(growth, modules=modules)
 
 
 def _settle(grounds: Grounds, growth: Growth, group: Group) -> Growth:
@@ -64,7 +67,7 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
             return adopt(grounds, growth, kind, group, new, "spawn", told=told)
     new.expert.detach()
     if reuse is not None:
-        return reuse_of(growth, kind, group, reuse)
+        return reuse_of(grounds, growth, kind, group, reuse)
     reason = joined(f"the gate refused {name}: {new.verdict.reason}", told)
     return enter(growth, kind, group, "absorb", reason, None, new.verdict.as_json())
 
@@ -74,7 +77,7 @@ def _full(
 ) -> Growth:
     """Serve a kind when there may be no more experts."""
     if reuse is not None:
-        return reuse_of(growth, kind, group, reuse)
+        return reuse_of(grounds, growth, kind, group, reuse)
     cap = grounds.live.settings.max_experts
     reason = f"{group.reason}, but there are {cap} experts and may be no more"
     return enter(growth, kind, group, "absorb", reason, None)

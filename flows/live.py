@@ -98,7 +98,16 @@ class Live:
             name: Overlaid(overlay, self.library, self.index)
             for name, overlay in self.overlays.items()
         }
-        return Retriever(self.encoder, self.experts, self.modules.router, self.index, overlaid)
+        lexical = self.library.lexical if self.settings.lexical else None
+        return Retriever(
+            self.encoder,
+            self.experts,
+            self.modules.router,
+            self.index,
+            overlaid,
+            lexical,
+            self.modules.shares,
+        )
 
 
 def open_live(

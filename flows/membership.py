@@ -15,6 +15,7 @@ from pipeline.chosen import Chosen
 from pipeline.documents import Document
 from pipeline.index import Index
 from pipeline.kinds import KindStatistics, spread
+from pipeline.lexical import Lexical
 from pipeline.library import Library
 from pipeline.progress import Progress
 from pipeline.questions import Questions
@@ -39,6 +40,11 @@ class Grounds:
     progress: Progress
     taught: list[float] = field(default_factory=list)
     """Seconds of every training tonight."""
+
+    @property
+    def lexical(self) -> Lexical | None:
+        """Keyword search over tonight's documents, unless it is off."""
+        return self.library.lexical if self.live.settings.lexical else None
 
     def name(self, letter: str, prefix: str, besides: Iterable[str]) -> str:
         """The next name of that sort that no version, and nothing of tonight, has ever had."""

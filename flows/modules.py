@@ -1,6 +1,6 @@
 """The module set of a version: what a rollback brings back, and what a night may add to.
 
-registry          JSON: the informative layers, the kinds, the experts' facts
+registry          JSON: the informative layers, the kinds, the experts' facts, the lexical shares
 router            prototypes and floor
 pool              documents that wait, with their features
 kind/K/...        statistics, birth (statistics when it was first seen), questions
@@ -106,6 +106,9 @@ class Modules:
     experts: Mapping[str, ExpertFacts]
     router: Router
     pool: Pool
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """How much words count for each expert, and where none is asked; a version made before there
+    was keyword search has none, which is the default for all."""
     stored: Mapping[str, str] = field(default_factory=dict)
     """Object ids of what was loaded, by module name; weights and overlays are only ever here."""
 
@@ -130,6 +133,7 @@ def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
         {name: ExpertFacts(**facts) for name, facts in page["experts"].items()},
         Router.load(folder["router"]),
         load_pool(folder["pool"]),
+        page.get("shares", {}),
         dict(names),
     )
 
@@ -207,6 +211,7 @@ def _save_registry(modules: Modules, folder: Path) -> None:
             for id_, kind in modules.kinds.items()
         },
         "experts": {name: asdict(facts) for name, facts in modules.experts.items()},
+        "shares": dict(modules.shares),
     }
     (folder / REGISTRY).write_text(json.dumps(page, indent=2, sort_keys=True), "utf-8")
 

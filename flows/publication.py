@@ -12,7 +12,17 @@ from pipeline.encoder import Encoder
 from state.manifest import Manifest
 from state.store import Store
 
-LIBRARIES = ("nightshift", "torch", "transformers", "peft", "scikit-learn", "faiss-cpu", "numpy")
+LIBRARIES = (
+    "nightshift",
+    "torch",
+    "transformers",
+    "peft",
+    "scikit-learn",
+    "faiss-cpu",
+    "bm25s",
+    "PyStemmer",
+    "numpy",
+)
 
 
 def publish(

@@ -38,6 +38,7 @@ class Settings:
     )
     max_experts: int = _setting(32, "experts that may be live at once", 0)
     index: str = _setting(EXACT, 'FAISS index factory, such as "HNSW32"')
+    lexical: bool = _setting(True, "whether words find documents beside vectors")
     encoder: str | None = _setting(None, "for init: a folder or a hub id, else all-MiniLM-L6-v2")
     approval: str = _setting(AUTOMATIC, '"auto": what the gate accepts goes live')
     seed: int = _setting(0, "of everything random", 0)

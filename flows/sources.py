@@ -21,6 +21,7 @@ from nightshift.errors import UsageError
 
 FILE = Path("nightshift.toml")
 PREFIX = "NIGHTSHIFT_"
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _parsed(text: str, kind: type, variable: str) -> Any:
     try:
-        return kind(text)
-    except ValueError:
+        return TRUTHS[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
         raise UsageError(
             f"{variable} is {text!r}, not {_noun(kind)}", hint=f"unset {variable}"
         ) from None
@@ -105,7 +106,7 @@ def _parsed(text: str, kind: type, variable: str) -> Any:
 
 def _checked(value: Any, kind: type, name: str, file: Path) -> Any:
     numbers = (int, float) if kind is float else (kind,)
-    if isinstance(value, bool) or not isinstance(value, numbers):
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, numbers):
         raise UsageError(
             f"{name} in {file} is {value!r}, not {_noun(kind)}", hint=f"cat {_quoted(file)}"
         )
@@ -113,7 +114,7 @@ def _checked(value: Any, kind: type, name: str, file: Path) -> Any:
 
 
 def _noun(kind: type) -> str:
-    return {int: "a whole number", float: "a number", str: "text"}[kind]
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[kind]
 
 
 def _quoted(file: Path) -> str:

@@ -7,19 +7,24 @@ with open_index("store") as index:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from flows.live import Live, open_live
 from nightshift.errors import UsageError
+from pipeline.fusion import Standing, standings
+from pipeline.retriever import Answers, Leg
 from pipeline.router import Route
 from state.store import Store
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A document found; `text` is the passage that matched."""
+    """A document found; `text` is the passage that matched.
+
+    Where both legs were asked, `dense` and `lexical` say what each adds to the score.
+    """
 
     rank: int
     id: str
@@ -28,21 +33,28 @@ class Hit:
     title: str
     text: str
     segment: str
+    dense: Standing | None = None
+    lexical: Standing | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Hits, best first, and the experts whose query vector found them."""
+    """Hits, best first, and the experts whose query vector found them.
+
+    `share` is how much the words of the query counted, where they were asked beside its vector.
+    """
 
     version: int
     route: Route
     hits: tuple[Hit, ...]
+    share: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "version": self.version,
             "route": self.route,
-            "hits": [dict(vars(hit)) for hit in self.hits],
+            "share": self.share,
+            "hits": [asdict(hit) for hit in self.hits],
         }
 
 
@@ -56,13 +68,14 @@ class Index:
     def version(self) -> int:
         return self._live.manifest.version
 
-    def search(self, query: str, k: int = 10) -> Answer:
-        """The k best documents for a query."""
+    def search(self, query: str, k: int = 10, leg: Leg = "both") -> Answer:
+        """The k best documents for a query, by its vector, its words, or both."""
         if not query.strip():
             raise UsageError("the query is empty", hint='nightshift search "WORDS"')
-        answers = self._live.retriever.ask([query], k)
+        answers = self._live.retriever.ask([query], k, leg=leg)
         library = self._live.library
         hits = []
+        told = _told(answers)
         for rank, found in enumerate(answers.found[0], start=1):
             document = library.document(found.number)
             cut = library.passage(found.number, found.passage)
@@ -75,9 +88,11 @@ class Index:
                     document.title,
                     document.text[cut.start : cut.end],
                     library.segment_name(found.number),
+                    *(told[rank - 1] if told else (None, None)),
                 )
             )
-        return Answer(self.version, answers.routes[0], tuple(hits))
+        share = answers.shares[0] if answers.shares else None
+        return Answer(self.version, answers.routes[0], tuple(hits), share)
 
     def explain(self, query: str) -> dict[str, Any]:
         """What led to a query's route: its similarity to each kind, and the floor."""
@@ -101,6 +116,13 @@ class Index:
 
     def __exit__(self, *error: object) -> None:
         self._live.__exit__(*error)
+
+
+def _told(answers: Answers) -> list[tuple[Standing, Standing]]:
+    """What each leg says of each hit of the one query, if both were asked."""
+    if not answers.shares:
+        return []
+    return standings(answers.dense[0], answers.lexical[0], answers.shares[0], answers.found[0])
 
 
 def open_index(store: str | Path, version: int | None = None) -> Index:

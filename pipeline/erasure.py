@@ -1,7 +1,7 @@
 """Erasing a document from what was written once: the row stays, empty, and nothing finds it.
 
 Numbers and tombstones refer to rows, so a row cannot go. What it held can: its fields, its hashes,
-its vectors and its features. `Library` counts erased rows as dead in every version.
+its vectors, its features and its words. `Library` counts erased rows as dead in every version.
 """
 
 from __future__ import annotations
@@ -38,4 +38,5 @@ def erase(segment: Segment, rows: Iterable[int], folder: Path) -> None:
     np.save(folder / VECTORS, vectors, allow_pickle=False)
     layers = np.where(kept[:, None, None], segment.layers, np.float16(0))
     np.save(folder / LAYERS, layers, allow_pickle=False)
+    segment.words().only(kept).save(folder)
     np.save(folder / ERASED, np.array(gone, np.int64), allow_pickle=False)

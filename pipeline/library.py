@@ -15,7 +15,8 @@ import numpy as np
 from pipeline.chosen import Joined
 from pipeline.documents import Document, Key, Passage, passage_text
 from pipeline.encoder import Vectors
-from pipeline.index import EXACT, Index, Shelf
+from pipeline.index import EXACT, Index, Mask, Shelf
+from pipeline.lexical import Lexical
 from pipeline.segment import Segment
 
 Dead = Mapping[str, frozenset[int]]
@@ -96,11 +97,19 @@ class Library:
         """A search index over the live documents."""
         return Index([self._shelve(name) for name in self.segments], factory, cache)
 
+    @cached_property
+    def lexical(self) -> Lexical:
+        """Keyword search over the live documents."""
+        return Lexical(list(self.segments.values()), [self._live(name) for name in self.segments])
+
     def _shelve(self, name: str) -> Shelf:
         segment = self.segments[name]
-        live = np.ones(len(segment.first) - 1, bool)
+        return Shelf(name, segment.vectors, segment.first, self._live(name))
+
+    def _live(self, name: str) -> Mask:
+        live = np.ones(len(self.segments[name].first) - 1, bool)
         live[list(self.dead[name])] = False
-        return Shelf(name, segment.vectors, segment.first, live)
+        return live
 
     @cached_property
     def _offsets(self) -> list[int]:

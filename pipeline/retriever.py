@@ -1,31 +1,46 @@
-"""From a question to documents: frozen vector, route, experts, composed vector, one search.
+"""From a question to documents: frozen vector, route, experts, composed vector, one search; and
+what the words find, fused with it.
 
     q = normalise( Σ_e w_e v_e ),   v_frozen = f(q),   v_e = normalise( f(q) + e(q) )
 
 The frozen vector keeps half of every expert's say: alone, an expert loses what it was not taught.
-Queries that their route gives to an expert with an overlay see its documents through it.
+Queries that their route gives to an expert with an overlay see its documents through it. How much
+the words of a query count is what they count for its experts, weighted as its route is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
+from nightshift.errors import UsageError
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.base import Expert
+from pipeline.fusion import DEFAULT_SHARE, DEPTH, fuse
 from pipeline.index import Found, Index
+from pipeline.lexical import Lexical
 from pipeline.overlay import Overlaid
 from pipeline.router import FROZEN, Route, Router
+
+Leg = Literal["dense", "lexical", "both"]
+"""What may find a document: the vectors, the words, or the fusion of the two."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Per query: the route it took and what was found."""
+    """Per query: the route it took and what was found.
+
+    Where both legs were fused, also what each of them found, and the share of the lexical one.
+    """
 
     routes: list[Route]
     found: list[list[Found]]
+    shares: list[float] = field(default_factory=list)
+    dense: list[list[Found]] = field(default_factory=list)
+    lexical: list[list[Found]] = field(default_factory=list)
 
 
 Learned = Mapping[str, tuple[list[int], Vectors]]
@@ -35,7 +50,9 @@ HOME = 0.5
 
 
 class Retriever:
-    """An encoder, the experts that may attach to it, a router, an index and its overlays."""
+    """An encoder, the experts that may attach to it, a router, an index and its overlays; and the
+    lexical leg, with `shares` by expert, if there is one.
+    """
 
     def __init__(
         self,
@@ -44,25 +61,70 @@ class Retriever:
         router: Router,
         index: Index,
         overlaid: Mapping[str, Overlaid] | None = None,
+        lexical: Lexical | None = None,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
         self.encoder = encoder
         self.experts = experts
         self.router = router
         self.index = index
         self.overlaid = dict(overlaid or {})
+        self.lexical = lexical
+        self.shares = dict(shares or {})
 
-    def ask(self, queries: Sequence[str], k: int, *, frozen: Vectors | None = None) -> Answers:
+    def ask(
+        self, queries: Sequence[str], k: int, *, frozen: Vectors | None = None, leg: Leg = "both"
+    ) -> Answers:
         """Route and search; `frozen` are the queries' frozen vectors where they are known."""
         vectors = self.encoder.encode_queries(queries) if frozen is None else frozen
         routes = self.router.route(vectors)
+        if leg == "lexical":
+            return Answers(routes, self._named(queries, k))
         learned = self.learn(queries, routes)
         composed = mix(vectors, routes, learned)
-        return Answers(routes, self._search(vectors, composed, routes, learned, k))
+        dense = self._search(vectors, composed, routes, learned, self._depth(k, leg))
+        return self._answers(queries, routes, dense, k, leg)
 
-    def ask_frozen(self, queries: Sequence[str], k: int) -> Answers:
-        """The same index with the encoder alone."""
+    def ask_frozen(self, queries: Sequence[str], k: int, *, leg: Leg = "dense") -> Answers:
+        """The same index with the encoder alone: the floor that experts are measured against."""
+        routes: list[Route] = [{FROZEN: 1.0} for _ in queries]
+        if leg == "lexical":
+            return Answers(routes, self._named(queries, k))
         vectors = self.encoder.encode_queries(queries)
-        return Answers([{FROZEN: 1.0} for _ in queries], self.index.search(vectors, k))
+        dense = self.index.search(vectors, self._depth(k, leg))
+        return self._answers(queries, routes, dense, k, leg)
+
+    def share(self, route: Route) -> float:
+        """How much of a query's answer is up to its words."""
+        return sum(weight * self.shares.get(name, DEFAULT_SHARE) for name, weight in route.items())
+
+    def _depth(self, k: int, leg: Leg) -> int:
+        return max(k, DEPTH) if leg == "both" and self.lexical else k
+
+    def _named(self, queries: Sequence[str], k: int) -> list[list[Found]]:
+        if self.lexical is None:
+            raise UsageError(
+                "keyword search is off in this version", hint="nightshift update --lexical BATCH"
+            )
+        return self.lexical.search(queries, k)
+
+    def _answers(
+        self,
+        queries: Sequence[str],
+        routes: list[Route],
+        dense: list[list[Found]],
+        k: int,
+        leg: Leg,
+    ) -> Answers:
+        if leg == "dense" or self.lexical is None:
+            return Answers(routes, dense)
+        lexical = self.lexical.search(queries, max(k, DEPTH))
+        shares = [self.share(route) for route in routes]
+        found = [
+            fuse(near, named, share, k)
+            for near, named, share in zip(dense, lexical, shares, strict=True)
+        ]
+        return Answers(routes, found, shares, dense, lexical)
 
     def learn(self, queries: Sequence[str], routes: Sequence[Route]) -> Learned:
         """The queries as the experts see them; each expert runs once, on its own queries."""

@@ -3,6 +3,7 @@
 documents.parquet   a row per document: its fields, its hashes, where its passages start
 vectors.npy         a row per passage, in the order of the documents
 layers.npy          a row per document: its features at the informative layers
+words.parquet       a row per document: its stems; with vocabulary.parquet, for keyword search
 erased.npy          only where documents were purged: their rows, which are empty
 """
 
@@ -24,6 +25,7 @@ from nightshift.errors import EncoderError
 from pipeline.documents import Document, Key, Passage
 from pipeline.encoder import Vectors
 from pipeline.texts import FIELDS, Texts, portions
+from pipeline.words import WORDS, Words
 
 DOCUMENTS, VECTORS, LAYERS = "documents.parquet", "vectors.npy", "layers.npy"
 ERASED = "erased.npy"
@@ -82,6 +84,11 @@ class Segment:
     def documents(self) -> Texts:
         return Texts(self.folder / DOCUMENTS)
 
+    def words(self) -> Words:
+        """The documents' words, which are not kept at hand; an older segment is read for them."""
+        written = (self.folder / WORDS).exists()
+        return Words.load(self.folder) if written else Words.of(self.documents)
+
     def passage(self, document: int, number: int) -> Passage:
         """The stretch of the document's text that its `number`th vector stands for."""
         first, starts = self._starts
@@ -129,6 +136,7 @@ def write_segment(
             row += len(some)
     np.save(folder / VECTORS, vectors.astype(np.float32, copy=False), allow_pickle=False)
     np.save(folder / LAYERS, layers.astype(np.float16, copy=False), allow_pickle=False)
+    Words.of(documents).save(folder)
 
 
 def _usable(vectors: Vectors) -> bool:

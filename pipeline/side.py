@@ -25,6 +25,7 @@ from pipeline.questions import Questions
 from pipeline.router import prototypes_of
 from pipeline.training import Lessons, Training, split
 from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, asked_about, concatenated, lessons
+from pipeline.tried import Tried
 
 WORTH = 0.01
 """nDCG@10 that both sides must gain beyond the query side alone."""
@@ -65,29 +66,29 @@ class BothSides:
         finally:
             expert.detach()
 
-    def first_fold(self) -> Scores:
-        """Gains on the queries of the first fold, of an expert taught without its documents."""
+    def first_fold(self) -> Tried:
+        """The queries of the first fold, through an expert taught without its documents."""
         trial, asked = self.trial, self.trial.crossfit_judges(self.questions, 0)
         learn = trial.without_fold(self.questions, 0)
         if not self._crossfits or not len(learn) or not len(asked):
-            return np.empty(0)
+            return Tried()
         share = SHARE_OF_FOLD / (1 + SHARE_OF_FOLD)
         expert, _, overlay = self._taught(learn, f"{self.name}-fold0", share * left(trial))
         try:
             points = prototypes_of(learn.typical.vectors, trial.seed)
             router = trial.router(self.kind, points, expert.name, self.questions)
-            return trial.gain(router, asked, {expert.name: expert}, overlay)
+            return trial.tried(router, asked, {expert.name: expert}, overlay)
         finally:
             expert.detach()
 
-    def whole(self, first_fold: Scores) -> Candidate:
+    def whole(self, first_fold: Tried) -> Candidate:
         """The expert taught on everything but the judging tenth; the first fold judges besides."""
         trial, judging = self.trial, self.questions.judging
         expert, training, overlay = self._taught(self.questions.teaching, self.name, left(trial))
         points = prototypes_of(self.questions.typical.vectors, trial.seed)
         router = trial.router(self.kind, points, expert.name, self.questions)
-        gain = trial.gain(router, judging, {expert.name: expert}, overlay)
-        own, asked = np.concatenate([first_fold, gain]), judging
+        own = first_fold + trial.tried(router, judging, {expert.name: expert}, overlay)
+        asked = judging
         if len(first_fold):
             asked = concatenated([trial.crossfit_judges(self.questions, 0), judging])
         return trial.candidate(self.kind, expert, router, own, asked, training, overlay)
@@ -143,7 +144,7 @@ def choose_side(both: BothSides, queries: Candidate) -> Choice:
         return Choice(queries, late)
     fold = both.first_fold()
     if len(fold):
-        worth, told = weighed(fold, queries.first_fold)
+        worth, told = weighed(fold.gains, queries.first_fold)
         if not worth:
             return Choice(queries, told)
     candidate = both.whole(fold)

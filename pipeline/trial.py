@@ -19,18 +19,18 @@ from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
 from pipeline.gate import BOUNDS, Bounds, Verdict, judge
 from pipeline.library import Library
-from pipeline.measures import Scores, interval, per_query
+from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlaid, Overlay
 from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.training import Lessons, Training, train
+from pipeline.tried import Heard, Tried, each_once, hear, quality
 
 FOLDS = 3
 PLENTY = 400
 """With so many judging queries, cross-fitting would not make the gate any surer."""
-DEPTH = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class Candidate:
     """Gains on the first fold, of an expert taught without it; none without cross-fitting."""
     overlay: Overlay | None = None
     """The kind's documents as the expert sees them, if it speaks for both sides."""
+    heard: tuple[Heard, ...] = ()
+    """The queries of `own`, as the dense leg answers them through whoever did not learn from them.
+    """
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Trial:
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
         asked = self._judged(questions)
-        return self.candidate(kind, expert, router, self.gain(router, asked), asked, None)
+        tried = self.tried(router, asked)
+        return self.candidate(kind, expert, router, tried, asked, None)
 
     def new(
         self, kind: str, questions: Questions, name: str, parent: Expert | None = None
@@ -76,7 +80,7 @@ class Trial:
         judging, teaching = questions.judging, questions.teaching
         if not len(teaching):
             expert = self.fresh(name, parent)
-            return self.candidate(kind, expert, self.live.router, np.empty(0), judging, None)
+            return self.candidate(kind, expert, self.live.router, Tried(), judging, None)
         folds = 0 if len(judging.answers) >= PLENTY else FOLDS
         minutes = self.minutes / (1 + folds)
         parts = [
@@ -88,9 +92,9 @@ class Trial:
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
         asked = self._judged(questions) if folds else judging
-        own = np.concatenate([*parts, self.gain(router, judging, {name: expert})])
+        own = sum([*parts, self.tried(router, judging, {name: expert})], Tried())
         candidate = self.candidate(kind, expert, router, own, asked, training)
-        return replace(candidate, first_fold=parts[0]) if parts else candidate
+        return replace(candidate, first_fold=parts[0].gains) if parts else candidate
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""
@@ -113,18 +117,18 @@ class Trial:
         name: str,
         minutes: float,
         parent: Expert | None,
-    ) -> Scores:
-        """Gains on the queries of one fold, of an expert taught without its documents."""
+    ) -> Tried:
+        """The queries of one fold, through an expert taught without its documents."""
         learn = self.without_fold(questions, fold)
         asked = self.crossfit_judges(questions, fold)
         if not len(learn) or not len(asked):
-            return np.empty(0)
+            return Tried()
         expert = self.fresh(name, parent)
         try:
             self._teach(expert, learn, minutes)
             points = prototypes_of(learn.typical.vectors, self.seed)
             router = self.router(kind, points, name, questions)
-            return self.gain(router, asked, {name: expert})
+            return self.tried(router, asked, {name: expert})
         finally:
             expert.detach()
 
@@ -199,7 +203,17 @@ class Trial:
         fresh: Mapping[str, Expert] | None = None,
         overlay: Overlay | None = None,
     ) -> Scores:
-        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query.
+        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query."""
+        return self.tried(router, asked, fresh, overlay).gains
+
+    def tried(
+        self,
+        router: Router,
+        asked: Questions,
+        fresh: Mapping[str, Expert] | None = None,
+        overlay: Overlay | None = None,
+    ) -> Tried:
+        """Queries asked through `router`, of the dense leg alone, and what each gains.
 
         `overlay` belongs to the `fresh` expert.
         """
@@ -209,17 +223,18 @@ class Trial:
             overlaid |= dict.fromkeys(fresh or {}, new)
         experts = {**self.live.experts, **(fresh or {})}
         candidate = Retriever(self.live.encoder, experts, router, self.live.index, overlaid)
-        return self._scores(candidate, asked) - self._scores(self.live, asked)
+        heard = hear(candidate, asked, self.library)
+        return Tried(tuple(heard), quality(heard) - self._scores(self.live, asked))
 
     def _scores(self, retriever: Retriever, asked: Questions) -> Scores:
-        return quality(retriever, asked, self.library)
+        return quality(hear(retriever, asked, self.library))
 
     def candidate(
         self,
         kind: str,
         expert: Expert,
         router: Router,
-        own: Scores,
+        own: Tried,
         asked: Questions,
         training: Training | None,
         overlay: Overlay | None = None,
@@ -232,23 +247,15 @@ class Trial:
         }
         before = self._scores(self.live, asked)
         live = float(before.mean()) if len(before) else 0.0
-        verdict = replace(judge(own, losses, asked.synthetic, self.bounds), live=live)
-        return Candidate(expert, router, own, verdict, training, overlay=overlay)
-
-
-def quality(retriever: Retriever, questions: Questions, library: Library) -> Scores:
-    """nDCG@10 of each query."""
-    texts, vectors = _queries(questions)
-    if not texts:
-        return np.empty(0)
-    found = retriever.ask(texts, DEPTH, frozen=vectors).found
-    relevant = [{library.number_of[key]: 1 for key in questions.answers[text]} for text in texts]
-    return per_query(relevant, [[hit.number for hit in hits] for hits in found])["nDCG@10"]
+        verdict = replace(judge(own.gains, losses, asked.synthetic, self.bounds), live=live)
+        return Candidate(
+            expert, router, own.gains, verdict, training, overlay=overlay, heard=own.heard
+        )
 
 
 def lessons(questions: Questions, library: Library) -> Lessons:
     """Queries with the passages that answer them; candidates are the documents asked about."""
-    texts, _ = _queries(questions)
+    texts, _ = each_once(questions)
     keys = asked_about(questions)
     vectors = [library.vectors(library.number_of[key]) for key in keys]
     first = np.concatenate([[0], np.cumsum([len(rows) for rows in vectors])])
@@ -266,14 +273,6 @@ def lessons(questions: Questions, library: Library) -> Lessons:
 def asked_about(questions: Questions) -> list[Key]:
     """The documents of some queries, in the order of their lessons' candidates."""
     return sorted({pair.key for pair in questions.pairs})
-
-
-def _queries(questions: Questions) -> tuple[list[str], Vectors]:
-    """Each query once, with its frozen vector."""
-    row_of: dict[str, int] = {}
-    for row, pair in enumerate(questions.pairs):
-        row_of.setdefault(pair.query, row)
-    return list(row_of), questions.vectors[list(row_of.values())]
 
 
 def concatenated(parts: list[Questions]) -> Questions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,8 @@ from nightshift.cli.options import (
 )
 from nightshift.cli.output import out
 
+LEGS = {"dense": "vectors", "lexical": "words", "both": "vectors and words"}
+
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="queries.jsonl and qrels/ in BEIR layout.")],
@@ -25,6 +27,12 @@ def evaluate(
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Ask the same index with the encoder alone.")
     ] = False,
+    leg: Annotated[
+        Literal["dense", "lexical", "both"] | None,
+        typer.Option(
+            "--leg", help="Find by vectors, by words, or by both; as served, or dense if --frozen."
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -35,12 +43,12 @@ def evaluate(
     from state.store import Store
 
     with open_live(Store.open(store), version) as live, output.progress() as progress:
-        measured = measure(live, folder, split=split, frozen=frozen, progress=progress)
+        measured = measure(live, folder, split=split, frozen=frozen, leg=leg, progress=progress)
     if as_json:
         output.print_json(measured.as_json())
         return
     out.print(
-        f"version {measured.version}, {measured.queries} queries "
+        f"version {measured.version}, {LEGS[measured.leg]}, {measured.queries} queries "
         f"({measured.dropped} dropped: no document of theirs is here), "
         f"{measured.documents:,} documents"
     )

@@ -23,7 +23,7 @@ def experts(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """The experts of a version, with what the gate measured and what they serve."""
+    """The experts of a version: what the gate measured, what they serve, how much words count."""
     from flows.live import open_live
     from state.store import Store
 
@@ -33,7 +33,12 @@ def experts(
     for kind, expert in modules.router.experts.items():
         served.setdefault(expert, []).append(modules.kinds[kind].name)
     rows: list[dict[str, Any]] = [
-        {**vars(facts), "gate": dict(facts.gate), "serves": served.get(name, [])}
+        {
+            **vars(facts),
+            "gate": dict(facts.gate),
+            "serves": served.get(name, []),
+            "share": modules.shares.get(name),
+        }
         for name, facts in modules.experts.items()
     ]
     if as_json:
@@ -43,7 +48,7 @@ def experts(
         out.print("no experts yet: the frozen encoder serves every query")
         return
     table = Table(box=None, header_style="bold")
-    for column in ("expert", "serves", "since", "weights", "learned from", "gain", "90 %"):
+    for column in ("expert", "serves", "since", "weights", "learned from", "gain", "90 %", "words"):
         table.add_column(column)
     for row in rows:
         low, high = row["gate"]["interval"]
@@ -55,5 +60,6 @@ def experts(
             f"{row['queries']} queries",
             f"{100 * row['gate']['gain']:+.1f}",
             f"{100 * low:+.1f} to {100 * high:+.1f}",
+            "" if row["share"] is None else f"{row['share']:.1f}",
         )
     out.print(table)

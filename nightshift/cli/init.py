@@ -13,6 +13,7 @@ from nightshift.cli.options import (
     DebugOption,
     IndexOption,
     JsonOption,
+    LexicalOption,
     StoreOption,
 )
 from nightshift.cli.record import tell_mlflow
@@ -30,6 +31,7 @@ def init(
         ),
     ] = None,
     index: IndexOption = None,
+    lexical: LexicalOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -39,7 +41,7 @@ def init(
     from flows.sources import settings_from
     from state.store import Store
 
-    settings = settings_from({"index": index, "encoder": encoder})
+    settings = settings_from({"index": index, "lexical": lexical, "encoder": encoder})
     with output.progress() as progress:
         night = bootstrap(store, corpus, settings=settings, progress=progress)
     if as_json:

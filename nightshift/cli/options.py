@@ -46,6 +46,10 @@ SideOption = Annotated[
 IndexOption = Annotated[
     str | None, typer.Option("--index", help='A FAISS index factory, such as "HNSW32".')
 ]
+LexicalOption = Annotated[
+    bool | None,
+    typer.Option("--lexical/--no-lexical", help="Whether words find documents beside vectors."),
+]
 VersionOption = Annotated[
     int | None, typer.Option("--version", "-V", help="Ask an older version than the live one.")
 ]

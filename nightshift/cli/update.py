@@ -16,6 +16,7 @@ from nightshift.cli.options import (
     GateToleranceOption,
     IndexOption,
     JsonOption,
+    LexicalOption,
     MaxExpertsOption,
     SideOption,
     StoreOption,
@@ -46,6 +47,7 @@ def update(
     side: SideOption = None,
     max_experts: MaxExpertsOption = None,
     index: IndexOption = None,
+    lexical: LexicalOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -68,6 +70,7 @@ def update(
             "side": side,
             "max_experts": max_experts,
             "index": index,
+            "lexical": lexical,
         }
     )
     opened = Store.open(store)

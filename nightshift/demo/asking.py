@@ -38,9 +38,9 @@ def held_out(folders: Sequence[Path]) -> list[JudgedQuery]:
 
 
 def hits(live: Live, asked: Sequence[JudgedQuery], k: int = SHOWN, *, frozen: bool = False) -> Hits:
-    """What a version finds, or the encoder alone on that version's index."""
+    """What a version's vectors find, or those of the encoder alone on that version's index."""
     ask = live.retriever.ask_frozen if frozen else live.retriever.ask
-    answers = ask([query.text for query in asked], k)
+    answers = ask([query.text for query in asked], k, leg="dense")
     return [[_hit(live, found) for found in line] for line in answers.found]
 
 

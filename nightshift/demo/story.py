@@ -141,7 +141,9 @@ def live_through(story: Story, number: int, corpus: Corpus) -> Night:
 
 def compare(story: Story, number: int) -> None:
     """Held-out questions of the night, with the expert and by the encoder alone."""
-    screen.command(f"nightshift evaluate nights/night-{number}   # and once more with --frozen")
+    screen.command(
+        f"nightshift evaluate nights/night-{number} --leg dense  # and once more with --frozen"
+    )
     with output.progress(), story.open() as live:
         found = gain(live, story.night(number))
     screen.difference(found)
@@ -160,7 +162,7 @@ def search(story: Story, number: int) -> None:
         after = hits(live, question, SHOWN)[0]
     screen.movement(moved)
     screen.say("The one that rose most:")
-    screen.command(f"nightshift search {shlex.quote(most.question)}")
+    screen.command(f"nightshift search --leg dense {shlex.quote(most.question)}")
     screen.side_by_side(most, before, after)
     story.page["search"] = vars(most)
 

@@ -41,18 +41,40 @@ def test_init_and_update_give_the_promised_keys(run: Run, store: Path, tmp_path:
 def test_search_gives_the_promised_keys(run: Run, store: Path) -> None:
     text = worlds.document("sea", 3)["text"]
     page = run("search", text, "-k", 3, "--json").json
-    assert set(page) == {"version", "route", "hits"}
+    assert set(page) == {"version", "route", "share", "hits"}
+    assert page["share"] == 0.5
     assert page["route"] == {"frozen": 1.0}
     assert [hit["rank"] for hit in page["hits"]] == [1, 2, 3]
     assert page["hits"][0]["id"] == "sea-3"
-    assert set(page["hits"][0]) == {"rank", "id", "source", "score", "title", "text", "segment"}
+    assert set(page["hits"][0]) == {
+        "rank", "id", "source", "score", "title", "text", "segment", "dense", "lexical",
+    }  # fmt: skip
+    for hit in page["hits"]:
+        assert set(hit["dense"]) == set(hit["lexical"]) == {"rank", "score", "adds"}
+        assert hit["dense"]["adds"] + hit["lexical"]["adds"] == pytest.approx(hit["score"])
+
+
+def test_search_may_ask_one_leg_alone(run: Run, store: Path) -> None:
+    text = worlds.document("sea", 3)["text"]
+    for leg in ("dense", "lexical"):
+        page = run("search", text, "--leg", leg, "--json").json
+        assert page["hits"][0]["id"] == "sea-3"
+        assert page["share"] is None
+        assert page["hits"][0]["dense"] is page["hits"][0]["lexical"] is None
+    assert run("search", "nowhere", "--leg", "lexical", "--json").json["hits"] == []
+    assert run("search", text, "--leg", "neither").code == 2
 
 
 def test_explain_shows_the_kinds_a_query_resembles(run: Run, store: Path) -> None:
     page = run("search", worlds.query("sea", 3), "--explain", "--json").json
     assert page["explain"]["kinds"][0]["kind"] == "k1"
     assert "kinds" not in run("search", "sea", "--json").json
-    assert "served by the frozen encoder" in run("search", "sea", "--explain").out
+    told = run("search", worlds.query("sea", 3), "--explain").out
+    assert "served by the frozen encoder" in told
+    assert "its words count 0.50" in told
+    assert "vectors rank " in told
+    assert "words rank 1 with" in told
+    assert "words rank" not in run("search", worlds.query("sea", 3)).out
 
 
 def test_history_and_show_tell_how_it_grew(run: Run, store: Path, tmp_path: Path) -> None:
@@ -92,13 +114,48 @@ def test_evaluate_gives_the_promised_keys_and_drops_what_is_gone(
     folder = worlds.write_batch(tmp_path / "judged", "sea", range(50, 70), test_from=50)
     page = run("evaluate", folder, "--json").json
     assert set(page) == {
-        "version", "queries", "dropped", "documents", "metrics", "intervals", "routes",
+        "version", "leg", "queries", "dropped", "documents", "metrics", "intervals", "routes",
     }  # fmt: skip
+    assert page["leg"] == "both"
     assert set(page["metrics"]) == set(page["intervals"]) == {"nDCG@10", "R@100", "MRR@10"}
     assert page["queries"] == page["dropped"] == 10 * worlds.WORDINGS
     frozen = run("evaluate", folder, "--frozen", "--json").json
-    assert frozen["metrics"] == page["metrics"], "there is no expert yet"
+    dense = run("evaluate", folder, "--leg", "dense", "--json").json
+    assert frozen["metrics"] == dense["metrics"], "there is no expert yet"
+    assert frozen["leg"] == dense["leg"] == "dense"
     assert "95 % interval" in run("evaluate", folder).out
+
+
+def test_evaluate_measures_each_leg(run: Run, store: Path, tmp_path: Path) -> None:
+    folder = worlds.write_batch(tmp_path / "judged", "sea", range(40, 60), test_from=40)
+    measured = {
+        leg: run("evaluate", folder, "--leg", leg, "--json").json["metrics"]["nDCG@10"]
+        for leg in ("dense", "lexical", "both")
+    }
+    assert min(measured["lexical"], measured["both"]) > measured["dense"] + 0.1, "filler drowns"
+    for leg, score in measured.items():
+        page = run("evaluate", folder, "--frozen", "--leg", leg, "--json").json
+        assert page["metrics"]["nDCG@10"] == pytest.approx(score), "there is no expert yet"
+
+
+def test_keyword_search_may_be_switched_off(
+    run: Run, tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = worlds.write_batch(tmp_path / "corpus", "sea", range(60))
+    for number, (flag, variable) in enumerate(((["--no-lexical"], ""), ([], "false"))):
+        store = tmp_path / f"store{number}"
+        monkeypatch.setenv("NIGHTSHIFT_LEXICAL", variable)
+        made = run("init", "-c", corpus, "-e", encoder_folder, "--store", store, *flag)
+        assert made.code == 0, made.err
+        page = run("search", worlds.query("sea", 3), "--json", "--store", store).json
+        dense = run("search", worlds.query("sea", 3), "--json", "--store", store, "--leg", "dense")
+        assert page == dense.json
+        assert page["share"] is None
+        refused = run("search", "sea", "--leg", "lexical", "--store", store)
+        assert refused.code == 2
+        assert "keyword search is off" in refused.err
+        measured = run("evaluate", corpus, "--split", "train", "--json", "--store", store).json
+        assert measured["leg"] == "dense"
 
 
 def test_verify_names_the_damaged_object_and_its_versions(run: Run, store: Path) -> None:

@@ -68,7 +68,8 @@ def test_where_both_sides_pay_the_kind_is_laid_over(two_sided: Store) -> None:
 def test_it_helps_queries_that_never_taught_it(two_sided: Store, two_sided_store: Path) -> None:
     with open_live(two_sided) as live:
         folder = two_sided_store.parent / "law"
-        learned, frozen = evaluate(live, folder), evaluate(live, folder, frozen=True)
+        learned = evaluate(live, folder, leg="dense")
+        frozen = evaluate(live, folder, frozen=True)
     assert learned.metrics["nDCG@10"] > frozen.metrics["nDCG@10"] + 0.1
 
 
@@ -91,7 +92,7 @@ def test_a_rollback_takes_the_overlay_back_and_can_be_taken_back(two_sided: Stor
     with open_live(two_sided) as live:
         assert not live.overlays
         frozen = live.retriever.ask_frozen(QUERIES, 20).found
-        assert live.retriever.ask(QUERIES, 20).found == frozen
+        assert live.retriever.ask(QUERIES, 20, leg="dense").found == frozen
         assert len(live.library) == 450
     rollback(two_sided, 1, "the night was wrong", documents=True)
     assert answers(two_sided) == first

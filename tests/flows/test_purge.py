@@ -28,7 +28,7 @@ OTHERS = [document(str(n)) for n in range(12)]
 ASKED = "what did nobody want to be asked?"
 PIECES = [
     "secret-id", "old secret title", "new secret title", "first wording of the", "another wording",
-    "wording that is secre", ASKED, ASKED[:20],
+    "wording that is secre", "'secret'", ASKED, ASKED[:20],
 ]  # fmt: skip
 TEXTS = [OLD.text, NEW.text, *(f"query {n}" for n in range(20))]
 

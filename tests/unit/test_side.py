@@ -25,6 +25,7 @@ from pipeline.router import Router, prototypes_of
 from pipeline.segment import Segment, write_segment
 from pipeline.side import BothSides, choose_side, left, promising, too_late, weighed
 from pipeline.trial import Candidate, Trial, lessons
+from pipeline.tried import Tried
 
 KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}
 DOCUMENTS = 120
@@ -145,6 +146,8 @@ def test_the_fold_that_judges_taught_nothing(both: BothSides, record: Record) ->
     assert not any(judges(key) for key in record.taught[0])
     candidate = both.whole(gains)
     assert len(candidate.own) == len(gains) + len(both.questions.judging.answers)
+    assert candidate.heard[: len(gains)] == gains.heard
+    assert len(candidate.heard) == len(candidate.own)
     assert not any(judges(key) for key in record.taught[1])
     assert set(candidate.verdict.losses) == {"k1"}
     assert set(both.trial.live.encoder.adapted.peft_config) == {"e1-both"}
@@ -170,7 +173,7 @@ def test_scores_are_calibrated_by_queries_that_neither_taught_nor_judge(
         return train_both(encoder, expert, made, texts, **how)
 
     monkeypatch.setattr(side, "train_both", watch)
-    candidate = both.whole(np.empty(0))
+    candidate = both.whole(Tried())
     judging = set(both.questions.judging.answers)
     [frozen] = seen
     texts = [pair.query for pair in both.questions.pairs]
@@ -222,7 +225,7 @@ def test_a_gain_must_be_certain_and_worth_its_cost() -> None:
 
 
 def test_another_name_keeps_the_weights(both: BothSides) -> None:
-    candidate = both.whole(np.empty(0))
+    candidate = both.whole(Tried())
     state = candidate.expert.state()
     renamed = both.trial.renamed(candidate, "e7")
     assert renamed.expert.name == "e7"

@@ -47,6 +47,8 @@ def test_every_setting_says_what_it_is(file: Path) -> None:
         ("train_minutes = 'long'", "'long', not a number"),
         ("max_experts = 2.5", "2.5, not a whole number"),
         ("max_experts = true", "True, not a whole number"),
+        ("lexical = 1", "1, not true or false"),
+        ("lexical = 'no'", "'no', not true or false"),
         ("gate_margin = nan", "at least 0"),
         ("gate_margin = -0.1", "at least 0"),
         ("approval = 'manual'", 'is "auto"'),
@@ -59,6 +61,18 @@ def test_what_cannot_be_is_refused_in_one_sentence(file: Path, written: str, sen
         settings_from({}, environment={}, file=file)
     assert sentence in error.value.message
     assert error.value.hint
+
+
+@pytest.mark.parametrize("word", ["false", "False", "0"])
+def test_a_switch_is_read_from_the_environment_and_the_file(file: Path, word: str) -> None:
+    assert settings_from({}, environment={}, file=file).lexical
+    off = {"NIGHTSHIFT_LEXICAL": word}
+    assert not settings_from({}, environment=off, file=file).lexical
+    assert settings_from({"lexical": True}, environment=off, file=file).lexical
+    file.write_text("lexical = false")
+    assert not settings_from({}, environment={}, file=file).lexical
+    with pytest.raises(UsageError, match="'maybe', not true or false"):
+        settings_from({}, environment={"NIGHTSHIFT_LEXICAL": "maybe"}, file=file)
 
 
 def test_a_variable_that_is_no_number_is_refused_by_its_name(file: Path) -> None:

@@ -24,7 +24,8 @@ from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import FROZEN, Router, prototypes_of
 from pipeline.segment import Segment, write_segment
-from pipeline.trial import Candidate, Trial, lessons, quality
+from pipeline.trial import Candidate, Trial, lessons
+from pipeline.tried import hear, quality
 
 KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}
 DOCUMENTS = 120
@@ -106,14 +107,14 @@ def record(monkeypatch: pytest.MonkeyPatch, library: Library) -> Record:
         kept.taught.append({pair.key for pair in questions.pairs})
         return lessons(questions, library)
 
-    def spy_quality(retriever: Retriever, questions: Questions, library: Library) -> Any:
+    def spy_hear(retriever: Retriever, questions: Questions, library: Library) -> Any:
         # What is live has no expert here: it may be asked anything.
         if kept.taught and retriever.experts:
             kept.events.append((kept.taught[-1], {pair.key for pair in questions.pairs}))
-        return quality(retriever, questions, library)
+        return hear(retriever, questions, library)
 
     monkeypatch.setattr(trial, "lessons", spy_lessons)
-    monkeypatch.setattr(trial, "quality", spy_quality)
+    monkeypatch.setattr(trial, "hear", spy_hear)
     return kept
 
 
@@ -157,6 +158,14 @@ def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
     assert candidate.verdict.accepted, candidate.verdict.reason
     assert candidate.verdict.queries == len(candidate.own) == len(questions.answers)
     assert candidate.verdict.gain == pytest.approx(candidate.own.mean())
+    heard = {one.query: one for one in candidate.heard}
+    assert set(heard) == set(questions.answers)
+    assert len(candidate.heard) == len(candidate.own)
+    assert all(one.real and len(one.dense) == 100 for one in candidate.heard)
+    one = heard[question("law", 7)]
+    assert one.relevant == {ground.library.number_of["law", "7"]}
+    live = quality(hear(ground.live, questions, ground.library))
+    assert quality(candidate.heard).mean() == pytest.approx(candidate.own.mean() + live.mean())
     assert not candidate.verdict.synthetic
     assert set(candidate.verdict.losses) == {"k1"}
     routes = candidate.router.route(questions.vectors)
@@ -231,6 +240,7 @@ def test_an_existing_expert_is_judged_by_the_same_queries_as_a_new_one(
     existing = ground.existing("k2", questions, there)
     new = ground.new("k2", questions, "e2")
     assert len(existing.own) == len(new.own) == len(questions.answers)
+    assert [one.query for one in existing.heard] == [one.query for one in new.heard]
     assert existing.training is None
     assert existing.router.experts == {"k2": "e1"}
     routes = existing.router.route(questions.vectors)
@@ -270,12 +280,12 @@ def test_quality_is_the_gain_of_the_right_document_by_its_rank(ground: Trial) ->
     right = [Pair(library.document(number).text, library.document(number).key) for number in (3, 7)]
     wrong = [Pair(library.document(11).text, library.document(12).key)]
     questions = asked(encoder, [*right, *wrong])
-    scores = quality(ground.live, questions, library)
+    scores = quality(hear(ground.live, questions, library))
     found = [hit.number for hit in ground.live.ask_frozen([wrong[0].query], 10).found[0]]
     rank = found.index(12) if 12 in found else None
     expected = 0.0 if rank is None else 1 / math.log2(rank + 2)
     assert scores.tolist() == pytest.approx([1.0, 1.0, expected])
-    assert quality(ground.live, Questions.none(32), library).shape == (0,)
+    assert quality(hear(ground.live, Questions.none(32), library)).shape == (0,)
 
 
 def test_a_query_of_several_documents_is_one_query(ground: Trial) -> None:
@@ -283,7 +293,7 @@ def test_a_query_of_several_documents_is_one_query(ground: Trial) -> None:
     text = library.document(3).text
     keys = [library.document(number).key for number in (3, 4)]
     questions = asked(ground.live.encoder, [Pair(text, key) for key in keys])
-    (score,) = quality(ground.live, questions, library)
+    (score,) = quality(hear(ground.live, questions, library))
     found = [hit.number for hit in ground.live.ask_frozen([text], 10).found[0]]
     gains = [1 / math.log2(found.index(number) + 2) for number in (3, 4) if number in found]
     assert score == pytest.approx(sum(gains) / (1 + 1 / math.log2(3)))
