@@ -12,6 +12,7 @@ from flows.groups import Group
 from flows.membership import Grounds, compared, grown_kind, pool_after
 from flows.modules import Kind, Modules
 from flows.outcome import Outcome
+from flows.settings import QUERIES
 from flows.sides import better_side, both_sides
 from pipeline.gate import Bounds
 from pipeline.overlay import Overlaid
@@ -58,7 +59,7 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
     new = trial.new(kind.id, kind.questions, name)
     told = None
     if reuse is None or (new.verdict.accepted and trial.beats(new, reuse)):
-        new, told = better_side(trial, kind, group, new)
+        new, told = _sided(grounds, trial, kind, group, new)
         if new.verdict.accepted:
             return adopt(grounds, growth, kind, group, new, "spawn", told=told)
     new.expert.detach()
@@ -96,13 +97,22 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
         new = both.whole(both.first_fold())
     else:
         new = trial.new(kind.id, kind.questions, name, trial.live.experts[parent])
-        new, told = better_side(trial, kind, group, new)
+        new, told = _sided(grounds, trial, kind, group, new)
     kind = replace(kind, taught=len(kind.questions.teaching))
     if new.verdict.accepted:
         return adopt(grounds, growth, kind, group, new, "refine", parent, told)
     new.expert.detach()
     reason = joined(f"{parent} stays, a revision was refused: {new.verdict.reason}", told)
     return enter(growth, kind, group, "reuse", reason, parent, new.verdict.as_json())
+
+
+def _sided(
+    grounds: Grounds, trial: Trial, kind: Kind, group: Group, new: Candidate
+) -> tuple[Candidate, str | None]:
+    """The candidate on the side that suits it, where experts may take both."""
+    if grounds.live.settings.sides == QUERIES:
+        return new, None
+    return better_side(trial, kind, group, new)
 
 
 def _best_existing(trial: Trial, kind: Kind) -> Candidate | None:

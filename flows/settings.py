@@ -9,6 +9,7 @@ from nightshift.errors import UsageError
 from pipeline.index import EXACT
 
 AUTOMATIC = "auto"
+QUERIES, BOTH = "queries", "both"
 
 
 def _setting(default: Any, told: str, least: float | None = None) -> Any:
@@ -35,6 +36,7 @@ class Settings:
     max_experts: int = _setting(32, "experts that may be live at once", 0)
     index: str = _setting(EXACT, 'FAISS index factory, such as "HNSW32"')
     encoder: str | None = _setting(None, "for init: a folder or a hub id, else all-MiniLM-L6-v2")
+    sides: str = _setting(BOTH, '"queries", or "both": experts may rewrite documents too')
     approval: str = _setting(AUTOMATIC, '"auto": what the gate accepts goes live')
     seed: int = _setting(0, "of everything random", 0)
 
@@ -46,6 +48,10 @@ class Settings:
                 raise UsageError(
                     f"{one.name} is at least {least}, not {value}", hint="nightshift config"
                 )
+        if self.sides not in (QUERIES, BOTH):
+            raise UsageError(
+                f'sides is "{QUERIES}" or "{BOTH}", not {self.sides!r}', hint="nightshift config"
+            )
         if self.approval != AUTOMATIC:
             raise UsageError(
                 f'approval is "{AUTOMATIC}", not {self.approval!r}', hint="nightshift config"

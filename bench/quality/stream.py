@@ -7,6 +7,7 @@ is a `domain`, and the stretch [a, b) of it if `part` says so; or so many docume
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ class Night:
 class Stream:
     name: str
     planned: tuple[Planned, ...]
+    digest: str = ""
+    """SHA-256 of the file."""
 
     @property
     def domains(self) -> list[str]:
@@ -129,7 +132,7 @@ def read_stream(file: Path) -> Stream:
             f"{file} is not a stream: {type(error).__name__} {error}",
             hint="a stream has bootstrap and nights, each with add, delete, update or garbage",
         ) from error
-    return Stream(file.stem, (first, *nights))
+    return Stream(file.stem, (first, *nights), hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def named(domain: str, id_: str) -> str:
