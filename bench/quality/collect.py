@@ -50,7 +50,7 @@ def collect(run: Run) -> None:
     tables = [
         run.cells.scores(row, seed, night)
         for row in rows
-        for seed in seeds_of(run.cells, row)
+        for seed in seeds_of(run.cells, row, run.stream)
         for night in nights_of(run.cells, row, run.stream)
     ]
     scores = pa.concat_tables([SCORES.empty_table(), *tables])
@@ -61,20 +61,24 @@ def collect(run: Run) -> None:
     os.replace(temporary, run.out / RESULTS)
 
 
-def seeds_of(cells: Cells, row: str) -> list[int]:
-    return sorted(int(folder.name) for folder in (cells.folder / row).iterdir())
+def seeds_of(cells: Cells, row: str, stream: Stream) -> list[int]:
+    """The seeds that came to the last night; before any did, all of them."""
+    seeds = sorted(int(folder.name) for folder in (cells.folder / row).iterdir())
+    last = stream.planned[-1].name
+    return [seed for seed in seeds if cells.has(row, seed, last)] or seeds
 
 
 def nights_of(cells: Cells, row: str, stream: Stream) -> list[str]:
     """The nights of which every seed has a cell."""
-    seeds = seeds_of(cells, row)
+    seeds = seeds_of(cells, row, stream)
     names = [night.name for night in stream.planned]
     return [name for name in names if all(cells.has(row, seed, name) for seed in seeds)]
 
 
 def _system(run: Run, row: str) -> dict[str, Any]:
     """One row of the tables: what it reached, decided, grew and cost, seed by seed."""
-    seeds, nights = seeds_of(run.cells, row), nights_of(run.cells, row, run.stream)
+    seeds = seeds_of(run.cells, row, run.stream)
+    nights = nights_of(run.cells, row, run.stream)
     pages = {night: [run.cells.page(row, seed, night) for seed in seeds] for night in nights}
     last = pages[nights[-1]] if nights else []
     return {
@@ -85,7 +89,7 @@ def _system(run: Run, row: str) -> dict[str, Any]:
         "accepted": {
             night.name: [accepted(page["outcomes"], night.accept) for page in pages[night.name]]
             for night in run.stream.planned
-            if night.name in pages
+            if night.name in pages and any(page["outcomes"] for page in last)
         },
         "experts": {n: [page["experts"] for page in pages[n]] for n in nights},
         "served": {

@@ -128,7 +128,8 @@ def _courses(profile: Profile, nights: Sequence[Night]) -> list[Course]:
 
 def joined(nights: Sequence[Night]) -> Night:
     """The last night as if it had brought every training pair so far."""
-    return replace(nights[-1], pairs=tuple(pair for night in nights for pair in night.pairs))
+    pairs = tuple(pair for night in nights for pair in night.pairs)
+    return replace(nights[-1], pairs=pairs, joins=tuple(night.name for night in nights))
 
 
 def _live(run: Run, course: Course, clock: Clock, say: Say) -> None:
@@ -142,8 +143,10 @@ def _live(run: Run, course: Course, clock: Clock, say: Say) -> None:
             if page is None:
                 page = _lived(run, course, system, night)
             for row, search in system.searches().items():
+                saved = run.encoder.saved
                 scores, spent = ask(search, row, course.seed, night.name, night.asked)
-                spent_seconds = {**page["cpu_seconds"], "search": spent}
+                searching = spent + run.encoder.saved - saved
+                spent_seconds = {**page["cpu_seconds"], "search": searching}
                 wall = page["wall_seconds"] + time.monotonic() - began
                 cell = {**page, "cpu_seconds": spent_seconds, "wall_seconds": wall}
                 run.cells.put(row, course.seed, night.name, cell, scores)

@@ -70,6 +70,8 @@ class Night:
     pairs: tuple[tuple[str, JudgedQuery], ...]
     asked: tuple[Asked, ...]
     accept: tuple[frozenset[str], ...]
+    joins: tuple[str, ...] = ()
+    """The names of the nights that this one stands for, where it is not a single one."""
 
     def write(self, folder: Path) -> Path:
         """The night as a batch: no name, no label, training queries only."""

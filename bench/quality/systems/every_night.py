@@ -47,7 +47,7 @@ class EveryNight:
     def live_through(self, night: Night, batch: Path) -> Lived:
         encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
         live = self._open(night.name)
-        seconds["encode"] = self.floor.encoding(night.name)
+        seconds["encode"] = self.floor.encoding(night)
         with charged(encoder, seconds, "train"):
             questions = questions_of(night, live.library, encoder)
             grown = len(questions) >= ENOUGH

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.quality.cache import CachedEncoder
 from bench.quality.cells import Cells
+from bench.quality.stream import Night
 from bench.quality.systems.base import Search
 from bench.quality.systems.ours import Ours, settings_of
 from flows.live import Live, open_live
@@ -43,7 +44,7 @@ class Floor:
         version = self.cells.page(FLOOR, SEED, night)["told"]["version"]
         return open_live(Store.open(self.root), version, encoder=self.encoder)
 
-    def encoding(self, night: str) -> float:
+    def encoding(self, night: Night) -> float:
         """CPU seconds that the night's documents cost to encode."""
-        seconds: float = self.cells.page(FLOOR, SEED, night)["cpu_seconds"]["encode"]
-        return seconds
+        pages = [self.cells.page(FLOOR, SEED, name) for name in night.joins or (night.name,)]
+        return float(sum(page["cpu_seconds"]["encode"] for page in pages))

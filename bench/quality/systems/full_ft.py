@@ -65,7 +65,7 @@ class FullFineTuning:
             with charged(self.floor.encoder, seconds, "encode"):
                 vectors = self._encode(live.library)
         self._keep(night.name, vectors)
-        return Lived((), 0, model.parameter_count, seconds)
+        return Lived(cpu_seconds=seconds)
 
     def searches(self) -> Mapping[str, Search]:
         return {self.name: self._answer}

@@ -45,7 +45,7 @@ class OneLora:
     def live_through(self, night: Night, batch: Path) -> Lived:
         encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
         live = self._open(night.name)
-        seconds["encode"] = self.floor.encoding(night.name)
+        seconds["encode"] = self.floor.encoding(night)
         with charged(encoder, seconds, "train"):
             expert = self._expert or LoraExpert.new(encoder, self.name, self.seed)
             self._expert = expert

@@ -37,7 +37,7 @@ STEP_OF = {
 
 
 ABOUT = {
-    "ours": "nightshift as shipped, query side alone",
+    "ours": "nightshift with its defaults, experts on the query side alone",
     "ours-oracle": "the same experts, told of each query which domain it comes from",
     "ours-no-gate": "every expert that is learned goes live",
     "ours-no-labels": "no training query is ever handed over",
