@@ -57,6 +57,16 @@ def test_a_query_comes_with_the_last_of_its_documents(data: Path) -> None:
     assert {id_.split("-")[0].removeprefix("law/q") for id_ in asked(second, "law")} == test
 
 
+def test_a_query_about_two_documents_waits_for_both(data: Path) -> None:
+    _, first, second = nights(data, {"add": [HALF]}, {"add": [REST]})
+    early, late = ids(first)[0].split("/")[1], ids(second)[0].split("/")[1]
+    with (data / "law" / "qrels" / "test.tsv").open("a") as file:
+        file.write(f"q0-0\t{early}\t1\nq0-0\t{late}\t1\n")
+    _, first, second = nights(data, {"add": [HALF]}, {"add": [REST]})
+    assert "law/q0-0" not in asked(first, "law")
+    assert "law/q0-0" in asked(second, "law")
+
+
 def test_training_pairs_are_handed_over_once_and_test_queries_never(data: Path) -> None:
     lived = nights(data, {"add": [HALF]}, {"add": [REST]}, {"add": [HALF]})
     taught = [id_ for night in lived for id_, _ in night.pairs]
