@@ -79,6 +79,10 @@ class CachedEncoder(Encoder):
             return super().encode_queries(texts)
         return np.stack([kept[name][0] for name in names])
 
+    def forget(self) -> None:
+        """Let go of what experts made of queries; another system has others."""
+        self._learned.clear()
+
     def _through(self, active: str, texts: Sequence[str]) -> Vectors:
         fresh = list(dict.fromkeys(text for text in texts if (active, text) not in self._learned))
         known = set(texts) - set(fresh)

@@ -7,6 +7,7 @@ is a `domain`, and the stretch [a, b) of it if `part` says so; or so many docume
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class Night:
     pairs: tuple[tuple[str, JudgedQuery], ...]
     asked: tuple[Asked, ...]
     accept: tuple[frozenset[str], ...]
+    joins: tuple[str, ...] = ()
+    """The names of the nights that this one stands for, where it is not a single one."""
 
     def write(self, folder: Path) -> Path:
         """The night as a batch: no name, no label, training queries only."""
@@ -89,6 +92,8 @@ class Night:
 class Stream:
     name: str
     planned: tuple[Planned, ...]
+    digest: str = ""
+    """SHA-256 of the file."""
 
     @property
     def domains(self) -> list[str]:
@@ -129,7 +134,7 @@ def read_stream(file: Path) -> Stream:
             f"{file} is not a stream: {type(error).__name__} {error}",
             hint="a stream has bootstrap and nights, each with add, delete, update or garbage",
         ) from error
-    return Stream(file.stem, (first, *nights))
+    return Stream(file.stem, (first, *nights), hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def named(domain: str, id_: str) -> str:

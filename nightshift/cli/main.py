@@ -12,6 +12,7 @@ from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
+    bench,
     compact,
     config,
     demo,
@@ -60,6 +61,7 @@ app.command("unpin")(pin.unpin)
 app.command("gc")(gc.gc)
 app.command("purge")(purge.purge)
 app.command("compact")(compact.compact)
+app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

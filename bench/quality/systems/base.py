@@ -43,8 +43,8 @@ class System(Protocol):
         """The ways to ask it as it is now, by the name of their row in the tables."""
         ...
 
-    def resume(self, nights: Sequence[str]) -> bool:
-        """Go on after these nights, which were lived before; False where nothing is left of it."""
+    def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
+        """Go on after this night, which was lived as told; False where too little is left of it."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,77 @@
+"""How much is measured: which systems, with how many seeds, on how much of each domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.quality.systems.entries import ENTRIES
+from bench.quality.systems.frozen import FLOOR
+from nightshift.errors import UsageError
+
+SAMPLED = 0.25
+"""Of the documents that no query is about. Standard and full share it, so that their cells can lie
+in one folder."""
+QUERY_SIDE = (
+    FLOOR,
+    "ours",
+    "ours-no-gate",
+    "ours-no-labels",
+    "one-lora",
+    "expert-every-night",
+    "never-growing",
+    "joint-lora",
+)
+BOTH_SIDES = ("ours-both-sides", "full-ft", "joint-full-ft")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`share` of the documents that no query is about; `seeds` of systems that have several.
+
+    >>> PROFILES["standard"].seeds_of("ours"), PROFILES["standard"].seeds_of("one-lora")
+    ([0, 1, 2], [0])
+    """
+
+    name: str
+    share: float
+    systems: tuple[str, ...]
+    seeds: Mapping[str, int] = field(default_factory=dict)
+
+    def seeds_of(self, system: str) -> list[int]:
+        return list(range(self.seeds.get(system, 1)))
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("small", 1.0, QUERY_SIDE),
+        Profile("standard", SAMPLED, QUERY_SIDE, {"ours": 3}),
+        Profile("full", SAMPLED, QUERY_SIDE + BOTH_SIDES),
+    )
+}
+
+
+def profile_of(name: str, systems: Sequence[str] = (), seeds: int | None = None) -> Profile:
+    """A profile, with other systems or another number of seeds where they are given.
+
+    The floor is always among the systems: all others are read beside it.
+    """
+    if name not in PROFILES:
+        raise UsageError(
+            f"there is no profile {name!r}", hint="one of --profile " + ", ".join(PROFILES)
+        )
+    profile = PROFILES[name]
+    for system in systems:
+        if system not in ENTRIES:
+            raise UsageError(
+                f"there is no system {system!r}", hint="some of --systems " + ",".join(ENTRIES)
+            )
+    if systems:
+        profile = replace(profile, systems=tuple(dict.fromkeys((FLOOR, *systems))))
+    if seeds is not None:
+        if seeds < 1:
+            raise UsageError(f"{seeds} seeds measure nothing", hint="--seeds 3")
+        several = [system for system in profile.systems if ENTRIES[system].seeded]
+        profile = replace(profile, seeds=dict.fromkeys(several, seeds))
+    return profile

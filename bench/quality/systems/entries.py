@@ -1,0 +1,102 @@
+"""All systems there are: the rows each gives the tables, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.quality.cache import CachedEncoder
+from bench.quality.cells import Cells
+from bench.quality.systems import every_night, frozen, full_ft, one_lora, ours
+from bench.quality.systems.base import System
+from bench.quality.systems.every_night import EveryNight
+from bench.quality.systems.frozen import FLOOR, Floor
+from bench.quality.systems.full_ft import FullFineTuning
+from bench.quality.systems.one_lora import OneLora
+from bench.quality.systems.ours import Ours, Ungated, settings_of
+from flows.settings import AUTOMATIC
+
+ABOUT = {**frozen.ABOUT, **ours.ABOUT, **one_lora.ABOUT, **every_night.ABOUT, **full_ft.ABOUT}
+"""What each row of the tables is, in a sentence."""
+LONG = 24 * 60.0
+"""Minutes that a night may train where time is not to decide."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every system of a run is made from; each has a folder of its own in `work`."""
+
+    work: Path
+    encoder: CachedEncoder
+    cells: Cells
+
+    def folder(self, system: str, seed: int) -> Path:
+        return self.work / system / str(seed)
+
+    @property
+    def floor(self) -> Floor:
+        return Floor(self.folder(FLOOR, frozen.SEED) / "store", self.encoder, self.cells)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A system: what makes it for a seed, given its folder. `joint` ones live through the last
+    night alone, which brings them the pairs of all nights."""
+
+    rows: tuple[str, ...]
+    make: Callable[[Shared, Path, int], System]
+    seeded: bool = True
+    joint: bool = False
+
+
+def _frozen(shared: Shared, folder: Path, seed: int) -> System:
+    return frozen.frozen(folder / "store", shared.encoder)
+
+
+def _ours(shared: Shared, folder: Path, seed: int) -> System:
+    settings = settings_of(seed)
+    return Ours(folder / "store", shared.encoder, settings, rows=ours.LEGS)
+
+
+def _no_gate(shared: Shared, folder: Path, seed: int) -> System:
+    settings = Ungated(seed=seed)
+    return Ours(folder / "store", shared.encoder, settings, rows=("ours-no-gate",))
+
+
+def _no_labels(shared: Shared, folder: Path, seed: int) -> System:
+    settings = settings_of(seed)
+    rows = ("ours-no-labels",)
+    return Ours(folder / "store", shared.encoder, settings, rows=rows, labels=False)
+
+
+def _both_sides(shared: Shared, folder: Path, seed: int) -> System:
+    settings = settings_of(seed, side=AUTOMATIC, train_minutes=LONG)
+    return Ours(folder / "store", shared.encoder, settings, rows=("ours-both-sides",))
+
+
+def _one_lora(name: str, learns_on: bool = True) -> Callable[[Shared, Path, int], System]:
+    return lambda shared, folder, seed: OneLora(name, folder, shared.floor, seed, learns_on)
+
+
+def _every_night(shared: Shared, folder: Path, seed: int) -> System:
+    return EveryNight(folder, shared.floor, seed)
+
+
+def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:
+    return lambda shared, folder, seed: FullFineTuning(name, folder, shared.floor, seed)
+
+
+ENTRIES: Mapping[str, Entry] = {
+    FLOOR: Entry(tuple(frozen.ABOUT), _frozen, seeded=False),
+    "ours": Entry(ours.LEGS, _ours),
+    "ours-no-gate": Entry(("ours-no-gate",), _no_gate),
+    "ours-no-labels": Entry(("ours-no-labels",), _no_labels),
+    "one-lora": Entry(("one-lora",), _one_lora("one-lora")),
+    every_night.NAME: Entry((every_night.NAME,), _every_night),
+    "never-growing": Entry(("never-growing",), _one_lora("never-growing", learns_on=False)),
+    "joint-lora": Entry(("joint-lora",), _one_lora("joint-lora"), joint=True),
+    "ours-both-sides": Entry(("ours-both-sides",), _both_sides),
+    "full-ft": Entry(("full-ft",), _full_ft("full-ft")),
+    "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),
+}

@@ -1,0 +1,104 @@
+"""One LoRA for everything: tuned on and on, learned once and kept, or taught all pairs at once.
+
+It answers every query, q = normalise(frozen + expert), on the floor's index.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.quality.stream import Night
+from bench.quality.systems.answering import Always, names_found
+from bench.quality.systems.base import STEPS, Lived, Search
+from bench.quality.systems.frozen import Floor
+from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
+from flows.live import Live
+from pipeline.experts.lora import WEIGHTS, LoraExpert
+from pipeline.retriever import Retriever
+
+ABOUT = {
+    "one-lora": "one LoRA tuned on and on with each night's pairs, answering everything",
+    "never-growing": "one LoRA learned on the first corpus and kept, answering everything",
+    "joint-lora": "ceiling of the query side: one LoRA taught all pairs at once, after the last"
+    " night",
+}
+
+
+@dataclass
+class OneLora:
+    """Its weights after each night lie in a folder of `root`."""
+
+    name: str
+    root: Path
+    floor: Floor
+    seed: int
+    learns_on: bool = True
+    """Whether it goes on learning once it has learned."""
+    _live: Live | None = field(default=None, init=False)
+    _expert: LoraExpert | None = field(default=None, init=False)
+    _taught: bool = field(default=False, init=False)
+
+    def live_through(self, night: Night, batch: Path) -> Lived:
+        encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
+        live = self._open(night.name)
+        seconds["encode"] = self.floor.encoding(night)
+        with charged(encoder, seconds, "train"):
+            expert = self._expert or LoraExpert.new(encoder, self.name, self.seed)
+            self._expert = expert
+            if self.learns_on or not self._taught:
+                questions = questions_of(night, live.library, encoder)
+                if len(questions) >= ENOUGH:
+                    teach(encoder, expert, questions, live.library, self.seed)
+                    self._taught = True
+        self._keep(night.name, expert)
+        told = {"taught": self._taught}
+        return Lived((), 1, expert.parameter_count, seconds, told=told)
+
+    def searches(self) -> Mapping[str, Search]:
+        return {self.name: self._answer}
+
+    def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
+        folder = self.root / night
+        if not (folder / WEIGHTS).is_file():
+            return False
+        self._expert = LoraExpert.load(self.floor.encoder, self.name, folder)
+        self._taught = lived["told"]["taught"]
+        self._open(night)
+        return True
+
+    def close(self) -> None:
+        self._leave()
+        if self._expert is not None:
+            self._expert.detach()
+            self._expert = None
+
+    def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+        assert self._live is not None
+        assert self._expert is not None
+        experts = {self.name: self._expert}
+        router = Always(self.name)
+        retriever = Retriever(self.floor.encoder, experts, router, self._live.index)
+        return names_found(self._live.library, retriever, queries, k)
+
+    def _keep(self, night: str, expert: LoraExpert) -> None:
+        """Whole or not at all: a kill must not leave half a folder."""
+        folder, half = self.root / night, self.root / "half"
+        for old in (folder, half):
+            shutil.rmtree(old, ignore_errors=True)
+        half.mkdir(parents=True)
+        expert.save(half)
+        half.rename(folder)
+
+    def _open(self, night: str) -> Live:
+        self._leave()
+        self._live = self.floor.after(night)
+        return self._live
+
+    def _leave(self) -> None:
+        if self._live is not None:
+            self._live.__exit__()
+            self._live = None
