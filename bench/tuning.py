@@ -36,7 +36,8 @@ from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.training import train
-from pipeline.trial import lessons, quality
+from pipeline.trial import lessons
+from pipeline.tried import hear, quality
 from state.store import Store
 
 SHARE = 0.25
@@ -79,8 +80,8 @@ def tried(live: Live, domain: Domain, variant: str, seed: int) -> dict[str, Any]
             learned = Retriever(live.encoder, {"tried": expert}, router, live.index)
             frozen = Retriever(live.encoder, {}, Router(), live.index)
             judged = Questions(tuple(held), live.encoder.encode_queries([p.query for p in held]))
-            before = quality(frozen, judged, live.library)
-            gains: Scores = quality(learned, judged, live.library) - before
+            before = quality(hear(frozen, judged, live.library))
+            gains: Scores = quality(hear(learned, judged, live.library)) - before
         finally:
             expert.detach()
     low, high = interval(gains, 0.95)

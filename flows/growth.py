@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from flows.adoption import Growth, adopt, enter, joined, laid_over, reuse_of
 from flows.groups import Group
-from flows.membership import Grounds, compared, grown_kind, pool_after
+from flows.membership import Grounds, compared, experts_of_kin, grown_kind, pool_after
 from flows.modules import Kind, Modules
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC
@@ -52,16 +52,23 @@ def _settle(grounds: Grounds, growth: Growth, group: Group) -> Growth:
 
 
 def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
-    """Serve a kind by an expert that is there, or by a new one if that is surely better."""
+    """Serve a kind by an expert that is there, or by a new one if that is surely better.
+
+    An expert of text that does not look like this at all may help by chance: it serves only where
+    the gate refuses a new one.
+    """
     trial = _trial(grounds, growth)
     name = grounds.name("e", "expert/", growth.modules.experts)
-    reuse = _best_existing(trial, kind)
+    kin = experts_of_kin(grounds, growth.modules, group)
+    reuse = _best_existing(trial, kind, kin)
     kind = replace(kind, asked=kind.documents)
     if len(set(trial.live.router.experts.values())) >= grounds.live.settings.max_experts:
         return _full(grounds, growth, kind, group, reuse)
     new = trial.new(kind.id, kind.questions, name)
     told = None
-    if reuse is None or (new.verdict.accepted and trial.beats(new, reuse)):
+    if reuse is None or (
+        new.verdict.accepted and (reuse.expert.name not in kin or trial.beats(new, reuse))
+    ):
         new, told = _sided(grounds, trial, kind, group, new)
         if new.verdict.accepted:
             return adopt(grounds, growth, kind, group, new, "spawn", told=told)
@@ -118,8 +125,10 @@ def _sided(
     return better_side(trial, kind, group, new)
 
 
-def _best_existing(trial: Trial, kind: Kind) -> Candidate | None:
-    """The accepted candidate with the largest gain among the experts that serve other kinds."""
+def _best_existing(trial: Trial, kind: Kind, kin: Collection[str]) -> Candidate | None:
+    """The accepted candidate with the largest gain among the experts that serve other kinds;
+    one of the kin before any other.
+    """
     if not len(kind.questions.teaching):
         return None
     tried = [
@@ -127,7 +136,7 @@ def _best_existing(trial: Trial, kind: Kind) -> Candidate | None:
         for name in sorted(set(trial.live.router.experts.values()))
     ]
     accepted = [candidate for candidate in tried if candidate.verdict.accepted]
-    return max(accepted, key=lambda candidate: candidate.verdict.gain, default=None)
+    return max(accepted, key=lambda one: (one.expert.name in kin, one.verdict.gain), default=None)
 
 
 def _trial(grounds: Grounds, growth: Growth) -> Trial:

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from flows.encoding import Encoding
 from flows.groups import Group
 from flows.live import Live
 from flows.modules import Kind, Modules, Pool
 from pipeline.chosen import Chosen
+from pipeline.clusters import ALIKE, beyond
 from pipeline.documents import Document
 from pipeline.index import Index
-from pipeline.kinds import KindStatistics, spread
+from pipeline.kinds import KindStatistics, Layers, spread
 from pipeline.lexical import Lexical
 from pipeline.library import Library
 from pipeline.progress import Progress
@@ -87,11 +89,7 @@ def heard(modules: Modules, questions: Questions) -> Modules:
 
 def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
     """The group's kind after these documents; a kind of its own where it is new."""
-    pool = grounds.live.modules.pool.take(list(group.waiting))
-    encoding = grounds.encoding
-    rows = spread(group.rows)
-    features = np.concatenate([encoding.features[rows], pool.features])
-    groups = np.concatenate([encoding.groups[rows], pool.groups])
+    features, groups = _of_group(grounds, group)
     if group.kind is not None:
         old = modules.kinds[group.kind.id]
         return replace(
@@ -109,6 +107,26 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
         statistics=statistics,
         birth=statistics,
         questions=group.questions,
+    )
+
+
+def experts_of_kin(grounds: Grounds, modules: Modules, group: Group) -> frozenset[str]:
+    """The experts whose kinds could be one kind with the group, as clusters of a night could."""
+    features, _ = _of_group(grounds, group)
+    return frozenset(
+        kind.expert
+        for kind in modules.kinds.values()
+        if kind.expert is not None and beyond(kind.statistics, features) < ALIKE
+    )
+
+
+def _of_group(grounds: Grounds, group: Group) -> tuple[Layers, npt.NDArray[np.uint64]]:
+    """Features and groups of a group's documents, tonight's and those that waited."""
+    pool = grounds.live.modules.pool.take(list(group.waiting))
+    encoding, rows = grounds.encoding, spread(group.rows)
+    return (
+        np.concatenate([encoding.features[rows], pool.features]),
+        np.concatenate([encoding.groups[rows], pool.groups]),
     )
 
 

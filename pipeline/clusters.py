@@ -53,7 +53,7 @@ def cut(features: Layers, seed: int) -> list[Rows]:
 def join(clusters: Sequence[Rows], features: Layers, groups: npt.NDArray[np.uint64]) -> list[Rows]:
     """Join the two clusters that are most alike until no two are, largest first."""
     joined = dict(enumerate(clusters))
-    known = {name: _statistics(features, groups, rows) for name, rows in joined.items()}
+    known = {name: statistics_of(features, groups, rows) for name, rows in joined.items()}
     strange: dict[tuple[int, int], float] = {}
     while len(joined) > 1:
         for a, b in combinations(sorted(joined), 2):
@@ -61,13 +61,13 @@ def join(clusters: Sequence[Rows], features: Layers, groups: npt.NDArray[np.uint
                 ways = [(a, b), (b, a)]
                 able = [way for way in ways if len(joined[way[0]]) >= A_HANDFUL]
                 strange[a, b] = min(
-                    _beyond(known[x], features[spread(joined[y])]) for x, y in able or ways
+                    beyond(known[x], features[spread(joined[y])]) for x, y in able or ways
                 )
         a, b = min(strange, key=lambda pair: strange[pair] / _limit(joined, *pair))
         if strange[a, b] >= _limit(joined, a, b):
             break
         joined[a] = np.sort(np.concatenate([joined[a], joined.pop(b)]))
-        known[a] = _statistics(features, groups, joined[a])
+        known[a] = statistics_of(features, groups, joined[a])
         strange = {pair: share for pair, share in strange.items() if not {a, b} & set(pair)}
     return sorted(joined.values(), key=len, reverse=True)
 
@@ -77,7 +77,7 @@ def _limit(joined: Mapping[int, Rows], a: int, b: int) -> float:
     return ALIKE_IF_SMALL if small else ALIKE
 
 
-def _statistics(features: Layers, groups: npt.NDArray[np.uint64], rows: Rows) -> KindStatistics:
+def statistics_of(features: Layers, groups: npt.NDArray[np.uint64], rows: Rows) -> KindStatistics:
     few = spread(rows)
     return KindStatistics.of(features[few], groups[few])
 
@@ -86,5 +86,6 @@ def _flat(features: Layers, rows: Rows) -> npt.NDArray[np.float64]:
     return features[rows].reshape(len(rows), -1).astype(np.float64)
 
 
-def _beyond(known: KindStatistics, features: Layers) -> float:
+def beyond(known: KindStatistics, features: Layers) -> float:
+    """The share of documents that lie beyond a kind's LEVEL."""
     return float((known.surprise(features) > LEVEL).mean())

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.clusters import Rows, cut, join
+from pipeline.clusters import SMALLEST_CLUSTER, Rows, cut, join, statistics_of
 from pipeline.detector import NightTest, drift_by_layer, judge_night, stands_out
-from pipeline.kinds import KindStatistics, Layers
+from pipeline.kinds import KindStatistics, Layers, spread
 from pipeline.layers import Array
 from pipeline.scratch import room
 
@@ -25,6 +25,8 @@ ENOUGH_DOCUMENTS = 100
 GROWN = 1.5
 FOREIGN, AT_HOME = 0.95, 0.8
 """A document more surprising than the one and less than the other belongs elsewhere."""
+NEWCOMER = -1
+"""Stands for the first of tonight's new kinds where known ones have numbers; -2 for the next."""
 
 
 @dataclass(frozen=True)
@@ -108,18 +110,50 @@ def _sort(
     if not new and len(names) == 1:
         return [(names[0], np.arange(len(features)))]
     strange: list[Rows] = []
-    kind_of = np.full(len(features), -1)
-    for rows in cut(features, seed):
+    kind_of = np.full(len(features), NEWCOMER)
+    clusters = cut(features, seed)
+    for rows in clusters:
         if new and stands_out(surprises[rows].min(axis=1)):
             strange.append(rows)
         else:
             kind_of[rows] = surprises[rows].mean(axis=0).argmin()
+    fresh = join(strange, features, groups)
+    kind_of = _drawn_in(fresh, clusters, kind_of, features, groups, surprises)
     kind_of = _strays_home(kind_of, surprises)
     known = [(name, np.flatnonzero(kind_of == n)) for n, name in enumerate(names)]
+    newcomers = [np.flatnonzero(kind_of == NEWCOMER - n) for n in range(len(fresh))]
     return [
         *((name, rows) for name, rows in known if len(rows)),
-        *((None, rows) for rows in join(strange, features, groups)),
+        *((None, rows) for rows in newcomers),
     ]
+
+
+def _drawn_in(
+    fresh: Sequence[Rows],
+    clusters: Sequence[Rows],
+    kind_of: Rows,
+    features: Layers,
+    groups: npt.NDArray[np.uint64],
+    surprises: Array,
+) -> Rows:
+    """Clusters that suit a kind of tonight's better than the known one they went to join it.
+
+    A part of a new kind may lie close enough to known text to pass for it by itself.
+    """
+    settled = kind_of.copy()
+    for number, rows in enumerate(fresh):
+        settled[rows] = NEWCOMER - number
+    able = [n for n, rows in enumerate(fresh) if len(rows) >= SMALLEST_CLUSTER]
+    statistics = {n: statistics_of(features, groups, fresh[n]) for n in able}
+    for rows in clusters:
+        if not statistics or kind_of[rows[0]] < 0:
+            continue
+        few = spread(rows)
+        usual = {n: float(one.surprise(features[few]).mean()) for n, one in statistics.items()}
+        best = min(usual, key=lambda n: usual[n])
+        if usual[best] < surprises[rows, kind_of[rows]].mean():
+            settled[rows] = NEWCOMER - best
+    return settled
 
 
 def _strays_home(kind_of: Rows, surprises: Array) -> Rows:

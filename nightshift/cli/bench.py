@@ -56,6 +56,7 @@ def quality(
     if not stream.is_file():
         raise UsageError(f"there is no stream at {stream}", hint="--stream FILE, as JSON")
     from bench.quality.collect import RESULTS, collect
+    from bench.quality.detection import compare_detectors
     from bench.quality.profiles import profile_of
     from bench.quality.report.folder import write_report
     from bench.quality.run import measure, prepare
@@ -65,6 +66,7 @@ def quality(
     chosen = profile_of(profile, wanted, seeds)
     run = prepare(data, read_stream(stream), chosen, folder, encoder)
     measure(run, lambda line: output.err.print(output.plain(line)))
+    compare_detectors(run)
     collect(run)
     write_report(folder)
     output.out.print(output.plain(str(folder / RESULTS)))
