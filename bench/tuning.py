@@ -43,6 +43,8 @@ from state.store import Store
 SHARE = 0.25
 HELD_OUT = 3
 MOST_PAIRS = 900
+TARGETS, ALL = "pipeline.experts.lora.TARGETS", ["query", "key", "value", "dense"]
+"""Which of a BERT's linear layers carry an expert; peft chooses layers only among names."""
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "base": {},
     "temperature .02": {"pipeline.training.TEMPERATURE": 0.02},
@@ -53,10 +55,15 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "epochs 2": {"pipeline.training.EPOCHS": 2},
     "rank 4": {"pipeline.experts.lora.RANK": 4, "pipeline.experts.lora.ALPHA": 8},
     "rank 16": {"pipeline.experts.lora.RANK": 16, "pipeline.experts.lora.ALPHA": 32},
-    "last 3 layers": {"pipeline.experts.lora.LAYERS": 3},
-    "last 2 layers": {"pipeline.experts.lora.LAYERS": 2},
-    "query and value": {"pipeline.experts.lora.TARGETS": ["query", "value"]},
+    "last 3 layers": {"pipeline.experts.lora.LAYERS": 3, TARGETS: ALL},
+    "last 2 layers": {"pipeline.experts.lora.LAYERS": 2, TARGETS: ALL},
+    "query and value": {TARGETS: ["query", "value"]},
     "no spans": {"flows.groups.MANY": 0},
+    "spans 4": {"flows.groups.SPANS_EACH": 4},
+    "spans 4, rate 5e-4": {
+        "flows.groups.SPANS_EACH": 4,
+        "pipeline.training.LEARNING_RATE": 5e-4,
+    },
 }
 
 

@@ -20,6 +20,8 @@ from pipeline.questions import Questions
 
 TOO_FEW_PAIRS = 50
 """With fewer real pairs, queries are made from the documents besides."""
+SPANS_EACH = 4
+"""Spans at most of a document that nobody asked about, where real pairs are that many more."""
 FEW, MANY = 100, 1500
 """Documents to make queries from: for a kind that is only watched, for one an expert may learn."""
 
@@ -94,7 +96,8 @@ def ask_about(
     if len(pairs) < TOO_FEW_PAIRS:
         asked += spans(_some(documents, most, silent), seed) + key_terms(_some(documents, most))
     else:
-        asked += spans(_some(documents, min(most, len(pairs)), silent), seed)
+        unasked = _some(documents, min(most, len(pairs)), silent)
+        asked += spans(unasked, seed, min(SPANS_EACH, len(pairs) // max(1, len(unasked))))
     return Questions(tuple(asked), encoder.encode_queries([pair.query for pair in asked]))
 
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.clusters import SMALLEST_CLUSTER, Rows, cut, join, statistics_of
+from pipeline.clusters import (
+    ALIKE,
+    LEVEL,
+    SMALLEST_CLUSTER,
+    Rows,
+    cut,
+    join,
+)
 from pipeline.detector import NightTest, drift_by_layer, judge_night, stands_out
 from pipeline.kinds import KindStatistics, Layers, spread
 from pipeline.layers import Array
@@ -77,7 +84,7 @@ def look(
         features = _after(features, waiting)
         groups = np.concatenate([groups, waiting_groups])
         surprises = np.stack([kind.surprise(features) for kind in statistics], axis=1)
-    sorted_rows = _sort(features, groups, surprises, list(known), test.new, seed)
+    sorted_rows = _sort(features, groups, surprises, known, test.new, seed)
     shares = {
         name: tuple(
             float((surprises[:night, column] > level).sum()) / max(1, night)
@@ -100,13 +107,14 @@ def _sort(
     features: Layers,
     groups: npt.NDArray[np.uint64],
     surprises: Array,
-    names: Sequence[str],
+    kinds: Mapping[str, KindStatistics],
     new: bool,
     seed: int,
 ) -> list[tuple[str | None, Rows]]:
     """Clusters of known kinds are put together by kind, the others joined where they are alike."""
     if not len(features):
         return []
+    names, known = list(kinds), list(kinds.values())
     if not new and len(names) == 1:
         return [(names[0], np.arange(len(features)))]
     strange: list[Rows] = []
@@ -116,16 +124,15 @@ def _sort(
         if new and stands_out(surprises[rows].min(axis=1)):
             strange.append(rows)
         else:
-            kind_of[rows] = surprises[rows].mean(axis=0).argmin()
+            kind_of[rows] = _nearest(known, features[spread(rows)])
     fresh = join(strange, features, groups)
-    kind_of = _drawn_in(fresh, clusters, kind_of, features, groups, surprises)
-    kind_of = _strays_home(kind_of, surprises)
-    known = [(name, np.flatnonzero(kind_of == n)) for n, name in enumerate(names)]
-    newcomers = [np.flatnonzero(kind_of == NEWCOMER - n) for n in range(len(fresh))]
-    return [
-        *((name, rows) for name, rows in known if len(rows)),
-        *((None, rows) for rows in newcomers),
-    ]
+    kind_of = _drawn_in(fresh, clusters, kind_of, features, known)
+    kind_of = _splinters_home(kind_of, surprises)
+    if len(clusters) == 1:
+        kind_of = _strays_home(kind_of, surprises)
+    homes = [(name, np.flatnonzero(kind_of == n)) for n, name in enumerate(names)]
+    newcomers = [(None, np.flatnonzero(kind_of == NEWCOMER - n)) for n in range(len(fresh))]
+    return [(name, rows) for name, rows in [*homes, *newcomers] if len(rows)]
 
 
 def _drawn_in(
@@ -133,31 +140,56 @@ def _drawn_in(
     clusters: Sequence[Rows],
     kind_of: Rows,
     features: Layers,
-    groups: npt.NDArray[np.uint64],
-    surprises: Array,
+    known: Sequence[KindStatistics],
 ) -> Rows:
-    """Clusters that suit a kind of tonight's better than the known one they went to join it.
+    """Clusters that are nearer to a kind of tonight's than to the known one they went to join it.
 
-    A part of a new kind may lie close enough to known text to pass for it by itself.
+    A part of a new kind may lie close enough to known text to pass for it by itself. Both centres
+    are looked at through the known kind's covariances, as in linear discriminant analysis: a broad
+    kind must not win by its breadth, nor a new one lose for its few documents.
     """
     settled = kind_of.copy()
     for number, rows in enumerate(fresh):
         settled[rows] = NEWCOMER - number
     able = [n for n, rows in enumerate(fresh) if len(rows) >= SMALLEST_CLUSTER]
-    statistics = {n: statistics_of(features, groups, fresh[n]) for n in able}
+    centres = {n: features[spread(fresh[n])].mean(axis=0, dtype=np.float64) for n in able}
     for rows in clusters:
-        if not statistics or kind_of[rows[0]] < 0:
+        if not centres or kind_of[rows[0]] < 0:
             continue
-        few = spread(rows)
-        usual = {n: float(one.surprise(features[few]).mean()) for n, one in statistics.items()}
-        best = min(usual, key=lambda n: usual[n])
-        if usual[best] < surprises[rows, kind_of[rows]].mean():
+        home, few = known[kind_of[rows[0]]], features[spread(rows)]
+        far = {n: _far(home, few - (centre - home.centre)) for n, centre in centres.items()}
+        best = min(far, key=lambda n: far[n])
+        if far[best] < _far(home, few):
             settled[rows] = NEWCOMER - best
     return settled
 
 
+def _nearest(known: Sequence[KindStatistics], features: Layers) -> int:
+    """The known kind whose centre is nearest, seen through the covariances of the largest kind.
+
+    Surprise would prefer the broadest kind: it is surprised by nothing.
+    """
+    largest = max(known, key=lambda kind: kind.documents)
+    return int(np.argmin([_far(largest, features - (k.centre - largest.centre)) for k in known]))
+
+
+def _far(known: KindStatistics, features: Layers) -> float:
+    return float(known.novelty(known.distances(features)).mean())
+
+
+def _splinters_home(kind_of: Rows, surprises: Array) -> Rows:
+    """New kinds too small to learn from, and too near a known one to wait, are its splinters."""
+    settled = kind_of.copy()
+    for newcomer in np.unique(kind_of[kind_of < 0]):
+        rows = np.flatnonzero(kind_of == newcomer)
+        far = float((surprises[rows].min(axis=1) > LEVEL).mean())
+        if len(rows) < ENOUGH_DOCUMENTS and far < ALIKE:
+            settled[rows] = surprises[rows].mean(axis=0).argmin()
+    return settled
+
+
 def _strays_home(kind_of: Rows, surprises: Array) -> Rows:
-    """Documents that are foreign in their cluster's kind and at home in another go there."""
+    """Documents of a night too small to be cut go where they are at home, one by one."""
     rows = np.flatnonzero(kind_of >= 0)
     foreign = surprises[rows, kind_of[rows]] > FOREIGN
     nearest = surprises.argmin(axis=1)

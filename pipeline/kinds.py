@@ -129,6 +129,11 @@ class KindStatistics:
         return cls(moments, t["scores"].astype(np.float64), t["groups"])
 
     @cached_property
+    def centre(self) -> Array:
+        """The mean of all documents at each layer: (layers, dimension)."""
+        return np.stack([_merged(folds).mean for folds in zip(*self.moments, strict=True)])
+
+    @cached_property
     def gaussians(self) -> tuple[tuple[Gaussian, ...], ...]:
         """`gaussians[fold][layer]`: fitted on everything but that fold."""
         return tuple(

@@ -26,8 +26,8 @@ def judges(key: Key) -> bool:
     return int.from_bytes(digest[:8], "big") % JUDGING_TENTH == 0
 
 
-def spans(documents: Sequence[Document], seed: int) -> list[Pair]:
-    """One stretch of 4 to 10 words from each document that has as many.
+def spans(documents: Sequence[Document], seed: int, each: int = 1) -> list[Pair]:
+    """Some stretches of 4 to 10 words from each document that has as many.
 
     >>> document = Document("default", "1", "", "the quick brown fox jumps over the lazy dog")
     >>> [pair.query in document.text for pair in spans([document], seed=0)]
@@ -36,13 +36,13 @@ def spans(documents: Sequence[Document], seed: int) -> list[Pair]:
     pairs = []
     for document in documents:
         words = document.text.split()
-        if len(words) >= 4:
-            choose = random.Random(f"{seed}:{document.text_hash}")
+        choose = random.Random(f"{seed}:{document.text_hash}")
+        for _ in range(each if len(words) >= 4 else 0):
             length = choose.randint(4, min(10, len(words)))
             start = choose.randint(0, len(words) - length)
             span = " ".join(words[start : start + length])[:300]
             pairs.append(Pair(span, document.key, SPAN))
-    return pairs
+    return list(dict.fromkeys(pairs))
 
 
 def key_terms(documents: Sequence[Document], most: int = 5) -> list[Pair]:
