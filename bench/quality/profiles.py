@@ -22,12 +22,15 @@ QUERY_SIDE = (
     "never-growing",
     "joint-lora",
 )
+DETECTORS = "detectors"
+"""Not a system, but asked for like one."""
 BOTH_SIDES = ("ours-both-sides", "full-ft", "joint-full-ft")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """`share` of the documents that no query is about; `seeds` of systems that have several.
+    """`share` of the documents that no query is about; `seeds` of systems that have several;
+    whether the detectors are compared too.
 
     >>> PROFILES["standard"].seeds_of("ours"), PROFILES["standard"].seeds_of("one-lora")
     ([0, 1, 2], [0])
@@ -37,6 +40,7 @@ class Profile:
     share: float
     systems: tuple[str, ...]
     seeds: Mapping[str, int] = field(default_factory=dict)
+    detectors: bool = True
 
     def seeds_of(self, system: str) -> list[int]:
         return list(range(self.seeds.get(system, 1)))
@@ -63,12 +67,14 @@ def profile_of(name: str, systems: Sequence[str] = (), seeds: int | None = None)
         )
     profile = PROFILES[name]
     for system in systems:
-        if system not in ENTRIES:
+        if system not in ENTRIES and system != DETECTORS:
             raise UsageError(
-                f"there is no system {system!r}", hint="some of --systems " + ",".join(ENTRIES)
+                f"there is no system {system!r}",
+                hint="some of --systems " + ",".join((*ENTRIES, DETECTORS)),
             )
     if systems:
-        profile = replace(profile, systems=tuple(dict.fromkeys((FLOOR, *systems))))
+        wanted = tuple(name for name in dict.fromkeys((FLOOR, *systems)) if name in ENTRIES)
+        profile = replace(profile, systems=wanted, detectors=DETECTORS in systems)
     if seeds is not None:
         if seeds < 1:
             raise UsageError(f"{seeds} seeds measure nothing", hint="--seeds 3")

@@ -66,7 +66,8 @@ def quality(
     chosen = profile_of(profile, wanted, seeds)
     run = prepare(data, read_stream(stream), chosen, folder, encoder)
     measure(run, lambda line: output.err.print(output.plain(line)))
-    compare_detectors(run)
+    if chosen.detectors:
+        compare_detectors(run)
     collect(run)
     write_report(folder)
     output.out.print(output.plain(str(folder / RESULTS)))
