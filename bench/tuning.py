@@ -48,6 +48,7 @@ TARGETS, ALL = "pipeline.experts.lora.TARGETS", ["query", "key", "value", "dense
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "base": {},
     "temperature .02": {"pipeline.training.TEMPERATURE": 0.02},
+    "temperature .03": {"pipeline.training.TEMPERATURE": 0.03},
     "temperature .1": {"pipeline.training.TEMPERATURE": 0.1},
     "rate 5e-4": {"pipeline.training.LEARNING_RATE": 5e-4},
     "rate 2e-3": {"pipeline.training.LEARNING_RATE": 2e-3},
@@ -101,7 +102,7 @@ def tried(live: Live, domain: Domain, variant: str, seed: int) -> dict[str, Any]
         "frozen": float(before.mean()),
         "gain": float(gains.mean()),
         "interval": [low, high],
-        "ranks": list(training.ranks),
+        "losses": list(training.losses),
         "cpu_seconds": spent,
     }
 

@@ -22,14 +22,14 @@ import torch
 from pipeline.encoder import Encoder, batches
 from pipeline.experts.base import Expert
 from pipeline.progress import Progress, silent
-from pipeline.training import TEMPERATURE, Lessons, Training, run, split, steps_of
+from pipeline.training import TEMPERATURE, Lessons, Training, run, steps_of
 
 PASSAGES = 16
 """In a batch. In larger ones a passage meets more wrong answers, but there are fewer steps, and an
 expert that has to learn both sides needs them (docs/decisions.md)."""
 QUERIES_A_PASSAGE = 4
-RANKED = 200
-"""Passages that development queries are ranked against: encoding them is most of that cost."""
+CALIBRATING = 0.1
+"""The share of documents whose queries set the scale of the overlay's scores and never teach."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -71,6 +71,13 @@ def estimate(
     return min(timed) * steps_of(course)
 
 
+def split(groups: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Rows, Rows]:
+    """Rows to learn from and rows to calibrate by; no group is in both."""
+    documents = random.permutation(np.unique(groups))
+    held = np.isin(groups, documents[: int(len(documents) * CALIBRATING)])
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
 class _BothSides:
     """Lessons made ready: tokens and frozen vectors of queries and passages."""
 
@@ -79,7 +86,7 @@ class _BothSides:
     def __init__(self, encoder: Encoder, lessons: Lessons, texts: Sequence[str], seed: int) -> None:
         self.encoder = encoder
         self.random = np.random.default_rng(seed)
-        self.learn, self.develop = split(lessons.groups, self.random)
+        self.learn, _ = split(lessons.groups, self.random)
         self.query_tokens = encoder.tokenise(lessons.queries, "query")
         self.passage_tokens = encoder.tokenise(texts, "document")
         self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
@@ -93,7 +100,6 @@ class _BothSides:
             self.asked.setdefault(int(own[near.argmax()]), []).append(row)
         self.rows = np.array(sorted(self.asked), np.int64)
         self.queries = len(self.learn)
-        self.ranked = self._ranked()
 
     def loss(self, rows: Rows) -> torch.Tensor:
         """Mean loss of some queries of each of these passages."""
@@ -105,18 +111,6 @@ class _BothSides:
         other[np.arange(len(queries)), targets] = False
         logits = logits.masked_fill(torch.from_numpy(other), -torch.inf)
         return torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))
-
-    def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
-        """1 / rank of the best answer among some of the candidates, for each development query."""
-        if not len(self.develop):
-            return np.empty(0)
-        with torch.inference_mode():
-            scores = self._scores(self.develop.tolist(), self.ranked).numpy()
-        ranks = np.empty(len(self.develop))
-        for place, row in enumerate(self.develop.tolist()):
-            best = scores[place, np.isin(self.ranked, self.answers[row])].max()
-            ranks[place] = 1 / (1 + int((scores[place] > best).sum()))
-        return ranks
 
     def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
         learned = self._embed([self.query_tokens[row] for row in queries])
@@ -137,10 +131,3 @@ class _BothSides:
             return queries
         chosen = self.random.permutation(len(queries))[:QUERIES_A_PASSAGE]
         return [queries[place] for place in chosen]
-
-    def _ranked(self) -> Rows:
-        """The development queries' answers, and others up to a number that can be afforded."""
-        own = np.concatenate([np.empty(0, np.int64), *(self.answers[row] for row in self.develop)])
-        others = np.setdiff1d(np.arange(len(self.candidates)), own)
-        more = max(0, RANKED - len(np.unique(own)))
-        return np.union1d(own, self.random.permutation(others)[:more])

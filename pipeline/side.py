@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.both_sides import estimate, train_both
+from pipeline.both_sides import estimate, split, train_both
 from pipeline.documents import Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
@@ -23,7 +23,7 @@ from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlaid, Overlay, calibrate, lay
 from pipeline.questions import Questions
 from pipeline.router import prototypes_of
-from pipeline.training import Lessons, Training, split
+from pipeline.training import Lessons, Training
 from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, asked_about, concatenated, lessons
 from pipeline.tried import Tried
 
@@ -100,7 +100,7 @@ class BothSides:
     def _taught(
         self, questions: Questions, name: str, seconds: float
     ) -> tuple[Expert, Training, Overlay]:
-        """An expert, and its overlay calibrated on queries that stopped it and never taught it."""
+        """An expert, and its overlay calibrated on queries that never taught it."""
         trial, encoder = self.trial, self.trial.live.encoder
         made, texts = self._lessons(questions)
         expert = trial.fresh(name, self.parent)
@@ -118,8 +118,8 @@ class BothSides:
         )
         part = lay(encoder, expert, trial.library, self.keys, trial.progress)
         overlay = Overlay((part,))
-        learn, develop = split(made.groups, np.random.default_rng(trial.seed))
-        unseen = [made.queries[row] for row in (develop if len(develop) else learn)]
+        learn, held = split(made.groups, np.random.default_rng(trial.seed))
+        unseen = [made.queries[row] for row in (held if len(held) else learn)]
         frozen = encoder.encode_queries(unseen)
         with expert.attached():
             learned = encoder.encode_queries(unseen)

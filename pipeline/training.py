@@ -30,14 +30,13 @@ EPOCHS = 4
 LEARNING_RATE = 1e-3
 WARM_UP = 0.1
 MOST_CANDIDATES = 16_384
-DEVELOPMENT = 0.1
 
 
 @dataclass(frozen=True)
 class Lessons:
     """What an expert learns from: `answers[i]` are rows of `candidates` that answer query i.
 
-    `groups[i]` names the document that query i is about; development queries are split off by it.
+    `groups[i]` names the document that query i is about.
     """
 
     queries: Sequence[str]
@@ -48,11 +47,11 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Training:
-    """How it went; `ranks` are the development queries' mean reciprocal ranks, epoch by epoch."""
+    """How it went; `losses` are means over an epoch, and time may have stopped it early."""
 
     queries: int
     steps: int
-    ranks: tuple[float, ...]
+    losses: tuple[float, ...]
     seconds: float
     stopped_early: bool
 
@@ -66,10 +65,6 @@ class Course(Protocol):
 
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of a batch."""
-        ...
-
-    def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
-        """1 / rank of the best answer, for each development query."""
         ...
 
 
@@ -104,50 +99,36 @@ def run(
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01)
     total = steps_of(course)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, total))
-    ranks: list[float] = []
-    kept = expert.state()
+    losses: list[float] = []
     step = 0
     with expert.attached():
-        best = course.reciprocal_ranks()
-        for epoch in range(EPOCHS):
+        for _ in range(EPOCHS):
             order = torch.randperm(len(course.rows), generator=generator).numpy()
+            epoch: list[float] = []
             for rows in np.array_split(course.rows[order], -(-len(order) // course.batch)):
                 optimizer.zero_grad(set_to_none=True)
-                course.loss(rows).backward()  # type: ignore[no-untyped-call]
+                loss = course.loss(rows)
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, 1.0)
                 optimizer.step()
                 rate.step()
                 step += 1
+                epoch.append(float(loss.detach()))
                 progress(f"training {expert.name}", step, total)
                 if time.monotonic() > deadline:
                     break
-            now = course.reciprocal_ranks()
-            ranks.append(float(now.mean()) if len(now) else 0.0)
-            worse = _surely_worse(now, best)
-            if not worse:
-                kept = expert.state()
-                best = now if epoch == 0 or now.sum() > best.sum() else best
-            if worse or time.monotonic() > deadline:
+            losses.append(float(np.mean(epoch)))
+            if time.monotonic() > deadline:
                 break
     progress(f"training {expert.name}", total, total)
-    expert.restore(kept)
     expert.freeze()
     seconds = time.monotonic() - started
-    return Training(course.queries, step, tuple(ranks), seconds, step < total)
+    return Training(course.queries, step, tuple(losses), seconds, step < total)
 
 
 def steps_of(course: Course) -> int:
     """Steps of all epochs."""
     return EPOCHS * -(-len(course.rows) // course.batch)
-
-
-def split(
-    groups: npt.NDArray[np.int64], random: np.random.Generator
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows to learn from and rows to develop by; no group is in both."""
-    documents = random.permutation(np.unique(groups))
-    held = np.isin(groups, documents[: int(len(documents) * DEVELOPMENT)])
-    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 class _Course:
@@ -161,8 +142,7 @@ class _Course:
         self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
         self.answers = lessons.answers
         self.random = np.random.default_rng(seed)
-        self.learn, self.develop = split(lessons.groups, self.random)
-        self.rows, self.queries = self.learn, len(self.learn)
+        self.rows, self.queries = np.arange(len(lessons.queries)), len(lessons.queries)
         self.candidates = torch.from_numpy(lessons.candidates)
 
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
@@ -180,16 +160,6 @@ class _Course:
             targets.append(target)
         return torch.nn.functional.cross_entropy(logits, torch.stack(targets))
 
-    def reciprocal_ranks(self) -> npt.NDArray[np.float64]:
-        """1 / rank of the best answer among all candidates, for each development query."""
-        ranks = np.empty(len(self.develop))
-        for place, row in enumerate(self.develop.tolist()):
-            with torch.inference_mode():
-                scores = (self._vectors([row]) @ self.candidates.T)[0]
-                best = scores[torch.from_numpy(self.answers[row])].max()
-                ranks[place] = 1 / (1 + int((scores > best).sum()))
-        return ranks
-
     def _vectors(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> torch.Tensor:
         learned = self.encoder.embed([self.tokens[row] for row in rows])
         return torch.nn.functional.normalize(self.frozen[rows] + learned, dim=1)
@@ -206,18 +176,6 @@ class _Course:
         place = torch.full((count,), -1)
         place[columns] = torch.arange(len(columns))
         return columns, place
-
-
-def _surely_worse(now: npt.NDArray[np.float64], best: npt.NDArray[np.float64]) -> bool:
-    """Whether the difference is below zero by more than two standard errors.
-
-    Within them the later epoch is kept: a few held-out queries cannot tell epochs apart, and more
-    training kept helping queries about documents that others had asked about.
-    """
-    difference = now - best
-    if len(difference) < 2:
-        return False
-    return bool(difference.mean() < -2 * difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
 def _schedule(step: int, total: int) -> float:

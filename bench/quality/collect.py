@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from bench.quality.cells import SCORES, Cells
 from bench.quality.domains import TEST, TEST_SEEN
+from bench.quality.results import write_scores
 from bench.quality.run import Run
 from bench.quality.stream import Stream
 from bench.quality.systems.base import STEPS
@@ -28,8 +28,6 @@ MEASURES = (
     ("seen nDCG@10", TEST_SEEN, "ndcg"),
     ("seen R@100", TEST_SEEN, "recall"),
 )
-ORDER = ("domain", "split", "query", "night", "system", "seed")
-"""One query's scores by many systems are alike; side by side they take little room."""
 
 
 def collect(run: Run) -> None:
@@ -53,9 +51,7 @@ def collect(run: Run) -> None:
         for seed in seeds_of(run.cells, row, run.stream)
         for night in nights_of(run.cells, row, run.stream)
     ]
-    scores = pa.concat_tables([SCORES.empty_table(), *tables])
-    scores = scores.sort_by([(name, "ascending") for name in ORDER])
-    pq.write_table(scores, run.out / PER_QUERY, compression="zstd")
+    write_scores(pa.concat_tables([SCORES.empty_table(), *tables]), run.out / PER_QUERY)
     temporary = run.out / "results.tmp"
     temporary.write_text(json.dumps(page, indent=1, allow_nan=False) + "\n", "utf-8")
     os.replace(temporary, run.out / RESULTS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -175,7 +176,7 @@ def _pages(
 
 
 def _lived(run: Run, course: Course, system: System, night: Night) -> dict[str, Any]:
-    batch = night.write(run.out / WORK / "batches" / night.name)
+    batch = _delivered(run, night)
     began = time.monotonic()
     lived = system.live_through(night, batch)
     page = {
@@ -186,6 +187,18 @@ def _lived(run: Run, course: Course, system: System, night: Night) -> dict[str, 
     }
     _write(_lived_file(run, course), page)
     return page
+
+
+def _delivered(run: Run, night: Night) -> Path:
+    """The night's batch, written once for all systems: two runs may share the folder."""
+    batch = run.out / WORK / "batches" / ("joined" if night.joins else "") / night.name
+    if not batch.exists():
+        half = night.write(batch.with_name(f".{night.name}-{os.getpid()}"))
+        try:
+            half.rename(batch)
+        except OSError:
+            shutil.rmtree(half)
+    return batch
 
 
 def _last_lived(run: Run, course: Course) -> dict[str, Any] | None:
