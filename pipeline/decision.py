@@ -117,22 +117,29 @@ def _sort(
     names, known = list(kinds), list(kinds.values())
     if not new and len(names) == 1:
         return [(names[0], np.arange(len(features)))]
-    strange: list[Rows] = []
     kind_of = np.full(len(features), NEWCOMER)
+    strange: list[Rows] = []
+    usual: list[Rows] = []
     clusters = cut(features, seed)
     for rows in clusters:
-        if new and stands_out(surprises[rows].min(axis=1)):
-            strange.append(rows)
-        else:
-            kind_of[rows] = _nearest(known, features[spread(rows)])
+        (strange if new and stands_out(surprises[rows].min(axis=1)) else usual).append(rows)
     fresh = join(strange, features, groups)
-    kind_of = _drawn_in(fresh, clusters, kind_of, features, known)
-    kind_of = _splinters_home(kind_of, surprises)
+    splinters = [rows for rows in fresh if _is_splinter(surprises[rows])]
+    fresh = [rows for rows in fresh if not _is_splinter(surprises[rows])]
+    for rows in [*usual, *splinters]:
+        kind_of[rows] = _nearest(known, features[spread(rows)])
+    kind_of = _drawn_in(fresh, [*usual, *splinters], kind_of, features, known)
     if len(clusters) == 1:
         kind_of = _strays_home(kind_of, surprises)
     homes = [(name, np.flatnonzero(kind_of == n)) for n, name in enumerate(names)]
     newcomers = [(None, np.flatnonzero(kind_of == NEWCOMER - n)) for n in range(len(fresh))]
     return [(name, rows) for name, rows in [*homes, *newcomers] if len(rows)]
+
+
+def _is_splinter(surprises: Array) -> bool:
+    """Whether a new kind is too small to learn from, and too near a known one to wait."""
+    far = float((surprises.min(axis=1) > LEVEL).mean())
+    return len(surprises) < ENOUGH_DOCUMENTS and far < ALIKE
 
 
 def _drawn_in(
@@ -154,8 +161,8 @@ def _drawn_in(
     able = [n for n, rows in enumerate(fresh) if len(rows) >= SMALLEST_CLUSTER]
     centres = {n: features[spread(fresh[n])].mean(axis=0, dtype=np.float64) for n in able}
     for rows in clusters:
-        if not centres or kind_of[rows[0]] < 0:
-            continue
+        if not centres:
+            break
         home, few = known[kind_of[rows[0]]], features[spread(rows)]
         far = {n: _far(home, few - (centre - home.centre)) for n, centre in centres.items()}
         best = min(far, key=lambda n: far[n])
@@ -175,17 +182,6 @@ def _nearest(known: Sequence[KindStatistics], features: Layers) -> int:
 
 def _far(known: KindStatistics, features: Layers) -> float:
     return float(known.novelty(known.distances(features)).mean())
-
-
-def _splinters_home(kind_of: Rows, surprises: Array) -> Rows:
-    """New kinds too small to learn from, and too near a known one to wait, are its splinters."""
-    settled = kind_of.copy()
-    for newcomer in np.unique(kind_of[kind_of < 0]):
-        rows = np.flatnonzero(kind_of == newcomer)
-        far = float((surprises[rows].min(axis=1) > LEVEL).mean())
-        if len(rows) < ENOUGH_DOCUMENTS and far < ALIKE:
-            settled[rows] = surprises[rows].mean(axis=0).argmin()
-    return settled
 
 
 def _strays_home(kind_of: Rows, surprises: Array) -> Rows:

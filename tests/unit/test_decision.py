@@ -89,6 +89,38 @@ def test_a_stray_document_goes_to_the_kind_it_is_at_home_in() -> None:
     assert as_dict(findings) == {"sea": list(range(58)), "law": [58]}
 
 
+def spread(count: int, seed: int, shift: float, scale: float) -> Layers:
+    """Texts along one direction, more or less alike."""
+    drawn = np.random.default_rng(seed).normal(scale=scale, size=(count, 2, 12))
+    return (drawn + shift * np.r_[np.ones(6), np.zeros(6)]).astype(np.float16)
+
+
+def learned(**kinds: Layers) -> dict[str, KindStatistics]:
+    return {name: KindStatistics.of(features, alone(features)) for name, features in kinds.items()}
+
+
+@pytest.mark.parametrize("near", [4.5, 5.0])
+def test_a_part_of_a_new_kind_that_could_pass_for_known_text_joins_it(near: float) -> None:
+    parts = [spread(150, 10, 8.0, 0.5), spread(80, 11, near, 0.5), spread(120, 12, 0.0, 3.0)]
+    findings = looked(learned(sea=spread(400, 1, 0.0, 3.0)), *parts, waiting=NOTHING)
+    groups = as_dict(findings)
+    assert set(range(230)) <= set(groups[None])
+    assert len(groups[None]) < 250
+
+
+def test_a_broad_kind_does_not_win_what_is_nearer_to_a_narrow_one() -> None:
+    kinds = learned(sea=spread(400, 1, 0.0, 3.0), law=spread(300, 2, 3.0, 0.5))
+    night = spread(200, 10, 2.2, 0.5)
+    assert kinds["sea"].surprise(night).mean() < kinds["law"].surprise(night).mean()
+    assert as_dict(looked(kinds, night, waiting=NOTHING)) == {"law": list(range(200))}
+
+
+def test_a_few_odd_documents_near_known_text_do_not_wait() -> None:
+    parts = [texts(150, 10, shift=4.0), texts(150, 11), texts(60, 12, shift=0.5)]
+    findings = looked(known(sea=0), *parts, waiting=NOTHING)
+    assert as_dict(findings) == {"sea": list(range(150, 360)), None: list(range(150))}
+
+
 def test_what_waited_is_counted_with_more_of_its_kind() -> None:
     waiting = texts(70, 20, shift=3.0)
     findings = looked(known(sea=0), texts(60, 10, shift=3.0), waiting=waiting)
