@@ -15,6 +15,7 @@ from flows.outcome import Outcome
 from flows.settings import AUTOMATIC
 from flows.shares import with_frozen_share
 from flows.sides import better_side, both_sides
+from pipeline.documents import REAL
 from pipeline.gate import Bounds
 from pipeline.overlay import Overlaid
 from pipeline.retriever import Retriever
@@ -92,7 +93,9 @@ def _full(
 
 def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
     """A revision of the kind's expert, if it beats the expert as it is."""
-    trial = _trial(grounds, growth)
+    learned = kind.questions.teaching.pairs[: kind.taught]
+    spent = frozenset(pair.key for pair in learned if pair.origin == REAL)
+    trial = replace(_trial(grounds, growth), spent=spent)
     parent = str(kind.expert)
     root = parent.split("-")[0]
     name = grounds.revision(root, growth.modules.experts)

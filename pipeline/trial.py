@@ -64,6 +64,9 @@ class Trial:
     progress: Progress = silent
     taught: list[float] = field(default_factory=list)
     """Seconds of every training so far."""
+    spent: frozenset[Key] = frozenset()
+    """Documents that a revision's parent was asked about when it learned: on queries about these
+    what is live knows the answers, and nobody is judged by them."""
 
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
         """Serve the kind by an expert that is there already."""
@@ -150,6 +153,7 @@ class Trial:
                 lambda pair: (
                     pair.query not in tenth
                     and all(_fold(key) == fold for key in answers[pair.query])
+                    and not self.spent & answers[pair.query]
                 )
             )
         )

@@ -229,6 +229,16 @@ def test_a_revision_starts_from_its_parent_which_stays_as_it_is(
     assert set(ground.live.encoder.adapted.peft_config) == {"e1", "e1-2"}
 
 
+def test_a_revision_is_not_judged_by_what_taught_its_parent(ground: Trial, record: Record) -> None:
+    law = about(ground.live.encoder, "law")
+    spent = frozenset(pair.key for pair in law.teaching.pairs[:60])
+    replace(ground, spent=spent).new("k2", law, "e1-2", perturbed(ground.live.encoder, "e1"))
+    judged = set[Key]().union(*(judges for _, judges in record.events))
+    assert spent
+    assert not judged & spent
+    assert {key for key in judged if key[0] == "law"} == {pair.key for pair in law.pairs} - spent
+
+
 def test_an_existing_expert_is_judged_by_the_same_queries_as_a_new_one(
     ground: Trial, record: Record
 ) -> None:
