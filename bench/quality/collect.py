@@ -34,6 +34,7 @@ def collect(run: Run) -> None:
     """Write the results of all cells in the run's folder, whichever call measured them."""
     rows = [row for row in ABOUT if (run.cells.folder / row).is_dir()]
     detectors = run.cells.folder / DETECTORS
+    systems = {row: _system(run, row) for row in rows}
     page = {
         "stream": run.stream.name,
         "profile": run.profile.name,
@@ -42,7 +43,8 @@ def collect(run: Run) -> None:
         "machine": machine(),
         "nights": [night.name for night in run.stream.planned],
         "domains": run.stream.domains,
-        "systems": {row: _system(run, row) for row in rows},
+        "systems": systems,
+        "code": sorted({state for system in systems.values() for state in system["code"]}),
         "detectors": json.loads(detectors.read_text("utf-8")) if detectors.exists() else {},
     }
     tables = [
@@ -80,6 +82,7 @@ def _system(run: Run, row: str) -> dict[str, Any]:
     return {
         "about": ABOUT[row],
         "seeds": seeds,
+        "code": sorted({page.get("code", "unknown") for n in nights for page in pages[n]}),
         "P": {night: _quality(run.cells, row, seeds, night) for night in nights},
         "outcomes": {n: [list(page["outcomes"]) for page in pages[n]] for n in nights},
         "accepted": {

@@ -23,6 +23,7 @@ from bench.quality.asking import ask
 from bench.quality.cache import CachedEncoder
 from bench.quality.cells import Cells
 from bench.quality.clock import Clock
+from bench.quality.code import state_of_code
 from bench.quality.domains import read_domains
 from bench.quality.profiles import Profile
 from bench.quality.stream import Night, Stream
@@ -181,6 +182,7 @@ def _lived(run: Run, course: Course, system: System, night: Night) -> dict[str, 
     lived = system.live_through(night, batch)
     page = {
         "night": night.name,
+        "code": state_of_code(),
         **lived.as_json(),
         "wall_seconds": time.monotonic() - began,
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

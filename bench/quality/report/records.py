@@ -113,6 +113,7 @@ def origin(evidence: Evidence) -> Table:
         "command": results.command,
         "stream": results.page["stream"],
         "profile": results.page["profile"],
+        "states of the code": ", ".join(results.page.get("code") or [NONE]),
         "seeds": ", ".join(f"{name} {one['seeds']}" for name, one in results.systems.items()),
         **{f"machine: {key}": value for key, value in (results.page.get("machine") or {}).items()},
         **{f"version: {key}": value for key, value in results.page.get("versions", {}).items()},
