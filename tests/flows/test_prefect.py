@@ -64,6 +64,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str]) -> Iterator[Ask]:
     with serving(environment) as ask:
+        finished(["prefect", "work-pool", "create", "nightshift", "--type", "process"], environment)
         yield ask
 
 
@@ -80,6 +81,7 @@ def surroundings(home: Path) -> dict[str, str]:
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_DATABASE_TIMEOUT": str(PATIENCE),
         "PREFECT_SERVER_LOGGING_LEVEL": "INFO",
         "DO_NOT_TRACK": "1",
         "OMP_NUM_THREADS": "1",
@@ -93,7 +95,12 @@ def serving(environment: dict[str, str]) -> Iterator[Ask]:
     with running(["prefect", "server", "start"], environment, patience=4 * PATIENCE) as process:
         wait_for(process, "Uvicorn running on")
         Thread(target=process.communicate, daemon=True).start()  # so that it is never kept waiting
-        yield lambda path, page: httpx.post(f"{url}/{path}", json=page).raise_for_status().json()
+
+        def ask(path: str, page: Any) -> Any:
+            answer = httpx.post(f"{url}/{path}", json=page, timeout=PATIENCE)
+            return answer.raise_for_status().json()
+
+        yield ask
 
 
 @contextmanager
@@ -172,7 +179,6 @@ def test_a_cron_really_fires_and_the_night_is_lived_through(
     server: Ask, environment: dict[str, str], folder: Path
 ) -> None:
     worlds.write_batch(folder / "inbox" / "monday", "sea", range(300, 340))
-    finished(["prefect", "work-pool", "create", "nightshift", "--type", "process"], environment)
     deploy(environment, folder, cron="* * * * *")
     with running(
         ["prefect", "worker", "start", "--pool", "nightshift"], environment, folder
