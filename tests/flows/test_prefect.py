@@ -20,9 +20,9 @@ from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
 
-import httpx
 import pytest
 import worlds
+from prefect.client.base import PrefectHttpxSyncClient
 
 from flows.checks.schedule import FLOWS
 from state.store import Store
@@ -95,12 +95,9 @@ def serving(environment: dict[str, str]) -> Iterator[Ask]:
     with running(["prefect", "server", "start"], environment, patience=4 * PATIENCE) as process:
         wait_for(process, "Uvicorn running on")
         Thread(target=process.communicate, daemon=True).start()  # so that it is never kept waiting
-
-        def ask(path: str, page: Any) -> Any:
-            answer = httpx.post(f"{url}/{path}", json=page, timeout=PATIENCE)
-            return answer.raise_for_status().json()
-
-        yield ask
+        # Prefect's own client, which asks again where the server answers 503: "clients can retry".
+        with PrefectHttpxSyncClient(base_url=url, timeout=PATIENCE) as client:
+            yield lambda path, page: client.post(f"/{path}", json=page).raise_for_status().json()
 
 
 @contextmanager
