@@ -61,7 +61,7 @@ def adopt(
         reencoded=reencoded,
     )
     modules = replace(growth.modules, experts={**growth.modules.experts, facts.name: facts})
-    modules = with_share(modules, facts.name, new.heard, grounds.lexical)
+    modules = with_share(modules, kind.id, new.heard, grounds.lexical)
     kind = replace(kind, expert=facts.name, taught=len(kind.questions.teaching))
     grown = replace(
         growth,
@@ -97,11 +97,10 @@ def enter(
 def reuse_of(
     grounds: Grounds, growth: Growth, kind: Kind, group: Group, reuse: Candidate
 ) -> Growth:
-    """Serve a kind by an expert that another kind has, whose lexical share stays if it has one."""
+    """Serve a kind by an expert that another kind has."""
     name = reuse.expert.name
-    if name not in growth.modules.shares:
-        modules = with_share(growth.modules, name, reuse.heard, grounds.lexical)
-        growth = replace(growth, modules=modules)
+    modules = with_share(growth.modules, kind.id, reuse.heard, grounds.lexical)
+    growth = replace(growth, modules=modules)
     kind = replace(kind, expert=name, taught=len(kind.questions.teaching))
     reason = f"{name} serves it: {reuse.verdict.reason}"
     return enter(growth, kind, group, "reuse", reason, name, reuse.verdict.as_json())

@@ -15,7 +15,7 @@ from flows.night import Night, batch_facts
 from flows.outcome import Outcome
 from flows.publication import encoder_facts, library_facts, publish, size_facts
 from flows.settings import Settings
-from flows.shares import with_frozen_share
+from flows.shares import with_frozen_shares
 from nightshift.errors import BatchError
 from pipeline.batch import read_batch
 from pipeline.checkpoint import locate
@@ -82,7 +82,7 @@ def bootstrap(
             library = read_library(store, index)
             lexical = library.lexical if settings.lexical else None
             shelves = library.index(settings.index, store.root / "cache")
-            modules = with_frozen_share(modules, library, shelves, lexical)
+            modules = with_frozen_shares(modules, library, shelves, lexical)
         counts = _counts(intakes, len(documents))
         outcomes = tuple(
             Outcome(kind.name, kind.documents, "absorb", "the first corpus")

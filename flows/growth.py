@@ -13,7 +13,7 @@ from flows.membership import Grounds, compared, experts_of_kin, grown_kind, pool
 from flows.modules import Kind, Modules
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC
-from flows.shares import with_frozen_share
+from flows.shares import with_frozen_shares
 from flows.sides import better_side, both_sides
 from pipeline.documents import REAL
 from pipeline.gate import Bounds
@@ -34,7 +34,7 @@ def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
         np.concatenate([kind.questions.judging.vectors for kind in growth.modules.kinds.values()])
     )
     modules = replace(growth.modules, pool=pool, router=router)
-    modules = with_frozen_share(modules, grounds.library, grounds.index, grounds.lexical)
+    modules = with_frozen_shares(modules, grounds.library, grounds.index, grounds.lexical)
     return replace(growth, modules=modules)
 
 

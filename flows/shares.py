@@ -1,9 +1,9 @@
-"""How much the words of a query count: a lexical share for every expert and the frozen encoder."""
+"""How much the words of a query count: a lexical share for every kind."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 
@@ -14,39 +14,37 @@ from pipeline.index import Index
 from pipeline.lexical import Lexical
 from pipeline.library import Library
 from pipeline.questions import Questions
-from pipeline.router import FROZEN
 from pipeline.tried import Heard, as_heard, each_once, share_of
 
 MOST_ASKED = 500
-"""Queries that the frozen encoder's share is chosen by."""
+"""Queries that the share of a kind without an expert is chosen by."""
 
 
 def with_share(
-    modules: Modules, name: str, heard: Sequence[Heard], lexical: Lexical | None
+    modules: Modules, kind: str, heard: Sequence[Heard], lexical: Lexical | None
 ) -> Modules:
-    """The modules with the share of an expert that answered these queries, where words count."""
+    """The modules with the share of a kind whose queries were answered so, where words count."""
     if lexical is None:
         return modules
-    return replace(modules, shares={**modules.shares, name: share_of(heard, lexical)})
+    return replace(modules, shares={**modules.shares, kind: share_of(heard, lexical)})
 
 
-def with_frozen_share(
+def with_frozen_shares(
     modules: Modules, library: Library, index: Index, lexical: Lexical | None
 ) -> Modules:
-    """The modules with the share of what no expert serves, chosen by what people asked there."""
-    if lexical is None:
-        return modules
-    asked = real_questions(modules.kinds, library)
-    texts, vectors = each_once(asked)
-    found = index.search(vectors, DEPTH) if texts else []
-    return with_share(modules, FROZEN, as_heard(asked, library, texts, found), lexical)
+    """The modules with the shares of kinds that no expert serves, chosen by what people asked."""
+    for kind in modules.kinds.values():
+        if lexical is not None and kind.expert is None:
+            asked = real_questions(kind, library)
+            texts, vectors = each_once(asked)
+            found = index.search(vectors, DEPTH) if texts else []
+            modules = with_share(modules, kind.id, as_heard(asked, library, texts, found), lexical)
+    return modules
 
 
-def real_questions(kinds: Mapping[str, Kind], library: Library) -> Questions:
-    """What people asked about kinds that the frozen encoder serves: at most MOST_ASKED queries."""
-    unserved = [kind.questions for kind in kinds.values() if kind.expert is None]
-    questions = sum(unserved[1:], unserved[0]) if unserved else Questions.none(1)
-    real = questions.where(lambda pair: pair.origin == REAL and pair.key in library.number_of)
+def real_questions(kind: Kind, library: Library) -> Questions:
+    """What people asked about a kind: at most MOST_ASKED queries."""
+    real = kind.questions.where(lambda pair: pair.origin == REAL and pair.key in library.number_of)
     chosen = _some({pair.query for pair in real.pairs})
     return real.where(lambda pair: pair.query in chosen)
 

@@ -5,7 +5,7 @@ what the words find, fused with it.
 
 The frozen vector keeps half of every expert's say: alone, an expert loses what it was not taught.
 Queries that their route gives to an expert with an overlay see its documents through it. How much
-the words of a query count is what they count for its experts, weighted as its route is.
+the words of a query count is what they count for its kinds, weighted as its route weighs them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ HOME = 0.5
 
 class Retriever:
     """An encoder, the experts that may attach to it, a router, an index and its overlays; and the
-    lexical leg, with `shares` by expert, if there is one.
+    lexical leg, with `shares` by kind, if there is one.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Retriever:
         learned = self.learn(queries, routes)
         composed = mix(vectors, routes, learned)
         dense = self._search(vectors, composed, routes, learned, self._depth(k, leg))
-        return self._answers(queries, routes, dense, k, leg)
+        return self._answers(queries, vectors, routes, dense, k, leg)
 
     def ask_frozen(self, queries: Sequence[str], k: int, *, leg: Leg = "dense") -> Answers:
         """The same index with the encoder alone: the floor that experts are measured against."""
@@ -92,11 +92,7 @@ class Retriever:
             return Answers(routes, self._named(queries, k))
         vectors = self.encoder.encode_queries(queries)
         dense = self.index.search(vectors, self._depth(k, leg))
-        return self._answers(queries, routes, dense, k, leg)
-
-    def share(self, route: Route) -> float:
-        """How much of a query's answer is up to its words."""
-        return sum(weight * self.shares.get(name, DEFAULT_SHARE) for name, weight in route.items())
+        return self._answers(queries, vectors, routes, dense, k, leg)
 
     def _depth(self, k: int, leg: Leg) -> int:
         return max(k, DEPTH) if leg == "both" and self.lexical else k
@@ -111,6 +107,7 @@ class Retriever:
     def _answers(
         self,
         queries: Sequence[str],
+        vectors: Vectors,
         routes: list[Route],
         dense: list[list[Found]],
         k: int,
@@ -119,7 +116,7 @@ class Retriever:
         if leg == "dense" or self.lexical is None:
             return Answers(routes, dense)
         lexical = self.lexical.search(queries, max(k, DEPTH))
-        shares = [self.share(route) for route in routes]
+        shares = self.router.weigh(vectors, self.shares, DEFAULT_SHARE)
         found = [
             fuse(near, named, share, k)
             for near, named, share in zip(dense, lexical, shares, strict=True)

@@ -61,12 +61,22 @@ class Router:
         if not self.experts or not len(queries):
             return [{FROZEN: 1.0} for _ in queries]
         similarity = self.similarity(queries)
-        weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.sharpness)
-        weights /= weights.sum(axis=1, keepdims=True)
         return [
             self._merge(line) if nearest >= self.floor else {FROZEN: 1.0}
-            for line, nearest in zip(weights, similarity.max(axis=1), strict=True)
+            for line, nearest in zip(self._softmax(similarity), similarity.max(axis=1), strict=True)
         ]
+
+    def weigh(self, queries: Vectors, of_kind: Mapping[str, float], other: float) -> list[float]:
+        """A number that each kind has, for each query: weighted as its route weighs the kinds, and
+        `other` for kinds that have none and for queries near to no kind.
+        """
+        if not self.prototypes or not len(queries):
+            return [other] * len(queries)
+        similarity = self.similarity(queries)
+        values = np.array([of_kind.get(kind, other) for kind in self.prototypes])
+        weighed = self._softmax(similarity) @ values
+        near = similarity.max(axis=1) >= self.floor
+        return [float(value) for value in np.where(near, weighed, other)]
 
     def with_kind(self, kind: str, prototypes: Vectors, expert: str | None) -> Router:
         """The router with a kind added or replaced, served by `expert` or by the frozen encoder."""
@@ -103,6 +113,11 @@ class Router:
         points = load_file(folder / "prototypes.safetensors")
         prototypes = {kind: points[kind] for kind in page["kinds"]}
         return cls(prototypes, page["experts"], page["floor"], page["sharpness"])
+
+    def _softmax(self, similarity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.sharpness)
+        normal: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+        return normal
 
     def _merge(self, weights: npt.NDArray[np.float64]) -> Route:
         total: Route = {}

@@ -37,7 +37,7 @@ def experts(
             **vars(facts),
             "gate": dict(facts.gate),
             "serves": served.get(name, []),
-            "share": modules.shares.get(name),
+            "share": modules.shares.get(facts.kind),
         }
         for name, facts in modules.experts.items()
     ]

@@ -21,7 +21,6 @@ from flows.shares import MOST_ASKED, real_questions
 from nightshift.errors import UsageError
 from pipeline.fusion import DEFAULT_SHARE, SHARES, fuse
 from pipeline.index import Found
-from pipeline.router import FROZEN
 from state.store import Store
 
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
@@ -55,22 +54,22 @@ def test_words_find_what_is_live_and_nothing_else(tmp_path: Path) -> None:
     assert named(store, "whales") == ["a", "b", "c"]
 
 
-def test_a_share_is_chosen_for_every_expert_and_where_there_is_none(grown: Store) -> None:
-    assert set(shares(grown, 1)) == {FROZEN}
+def test_a_share_is_chosen_for_every_kind_with_an_expert_or_without(grown: Store) -> None:
+    assert set(shares(grown, 1)) == {"k1"}
     chosen = shares(grown)
-    assert set(chosen) == {FROZEN, "e1"}
+    assert set(chosen) == {"k1", "k2"}
     assert set(chosen.values()) <= set(SHARES)
-    assert min(chosen[FROZEN], shares(grown, 1)[FROZEN]) > DEFAULT_SHARE, "filler drowns vectors"
+    assert min(chosen["k1"], shares(grown, 1)["k1"]) > DEFAULT_SHARE, "filler drowns vectors"
 
 
-def test_only_real_questions_where_nobody_serves_choose_the_share_of_nobody(grown: Store) -> None:
+def test_only_real_questions_choose_a_share(grown: Store) -> None:
     with open_live(grown) as live:
-        asked = real_questions(live.modules.kinds, live.library)
+        asked = real_questions(live.modules.kinds["k1"], live.library)
     assert len(asked.answers) == MOST_ASKED
     assert all(pair.key[1].startswith("sea-") for pair in asked.pairs)
 
 
-def test_what_is_served_is_both_legs_fused_by_the_share_of_the_route(grown: Store) -> None:
+def test_what_is_served_is_both_legs_fused_by_the_shares_of_the_kinds(grown: Store) -> None:
     with open_live(grown) as live:
         retriever = live.retriever
         answers = retriever.ask(QUERIES, 20)
@@ -79,13 +78,19 @@ def test_what_is_served_is_both_legs_fused_by_the_share_of_the_route(grown: Stor
         assert answers.routes == dense.routes
         assert answers.dense == dense.found
         assert answers.lexical == lexical
-        for row, route in enumerate(answers.routes):
-            share = sum(weight * retriever.shares[name] for name, weight in route.items())
+        vectors = live.encoder.encode_queries(QUERIES)
+        of_law = retriever.router.weigh(vectors, {"k2": 1.0}, 0.0)
+        assert min(of_law) < 0.1 < 0.9 < max(of_law)
+        astray = retriever.router.weigh(vectors, {"k1": 0.0, "k2": 0.0}, 1.0)
+        assert set(astray) == {0.0, 1.0}
+        for row, law in enumerate(of_law):
+            near = law * retriever.shares["k2"] + (1 - law) * retriever.shares["k1"]
+            share = DEFAULT_SHARE if astray[row] else near
             assert answers.shares[row] == pytest.approx(share)
             fused = fuse(dense.found[row], lexical[row], answers.shares[row], 20)
             assert answers.found[row] == fused
         floor = retriever.ask_frozen(QUERIES, 20, leg="both")
-        assert floor.shares == [retriever.shares[FROZEN]] * len(QUERIES)
+        assert floor.shares == answers.shares
         assert floor.lexical == lexical
         assert retriever.ask_frozen(QUERIES, 100).found == floor.dense
 
@@ -146,4 +151,4 @@ def test_a_store_without_words_and_shares_is_searched_with_the_default(
 def test_without_real_questions_nothing_is_chosen(tmp_path: Path, encoder_folder: Path) -> None:
     corpus = worlds.write_batch(tmp_path / "corpus", "sea", range(60), queries=False)
     bootstrap(tmp_path / "store", [corpus], encoder=str(encoder_folder))
-    assert shares(Store.open(tmp_path / "store")) == {FROZEN: DEFAULT_SHARE}
+    assert shares(Store.open(tmp_path / "store")) == {"k1": DEFAULT_SHARE}

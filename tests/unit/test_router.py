@@ -90,6 +90,17 @@ def test_among_very_many_kinds_a_query_still_goes_somewhere() -> None:
     assert route == pytest.approx({f"e{name}": 1 / 30 for name in kinds})
 
 
+def test_what_kinds_have_is_weighed_as_a_route_weighs_them() -> None:
+    router = plane(floor=0.5, sharpness=0.05)
+    of_kind = {"east": 0.2, "north": 0.8}
+    east, between, nobody, astray = router.weigh(at(0, 45, 180, 270), of_kind, 0.5)
+    assert east == pytest.approx(0.2, abs=1e-6)
+    assert between == pytest.approx(0.5, abs=1e-6)
+    assert nobody == pytest.approx(0.5)
+    assert astray == 0.5
+    assert Router().weigh(at(0), of_kind, 0.3) == [0.3]
+
+
 def test_a_router_without_experts_sends_everything_to_the_frozen_encoder() -> None:
     assert Router().route(at(1, 2)) == [{FROZEN: 1.0}] * 2
     assert Router({"east": at(0)}).route(at(1)) == [{FROZEN: 1.0}]
