@@ -25,8 +25,8 @@ from typing import Any
 from bench.quality.cache import CachedEncoder
 from bench.quality.domains import Domain, read_domains
 from bench.quality.stream import BOOTSTRAP, Part, Planned, Stream
+from flows import groups
 from flows.bootstrap import bootstrap
-from flows.groups import ask_about
 from flows.live import Live, open_live
 from pipeline.checkpoint import locate
 from pipeline.documents import Key, Pair
@@ -74,9 +74,7 @@ def tried(live: Live, domain: Domain, variant: str, seed: int) -> dict[str, Any]
     rows = [row for key, row in live.library.number_of.items() if key[1].startswith(domain.name)]
     inside = [live.library.document(row) for row in rows]
     with changed(VARIANTS[variant]):
-        from flows.groups import MANY
-
-        asked = ask_about(live.encoder, inside, learn, MANY, seed)
+        asked = groups.ask_about(live.encoder, inside, learn, groups.MANY, seed)
         expert = LoraExpert.new(live.encoder, "tried", seed)
         began = time.process_time()
         try:
