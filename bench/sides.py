@@ -26,6 +26,7 @@ from pipeline.documents import Pair
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
 from pipeline.judged import read_judged
+from pipeline.lessons import lessons
 from pipeline.library import Library
 from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlay
@@ -36,7 +37,7 @@ from pipeline.router import Router, prototypes_of
 from pipeline.segment import Segment, write_segment
 from pipeline.side import BothSides
 from pipeline.training import train
-from pipeline.trial import Trial, lessons
+from pipeline.trial import Trial
 from pipeline.tried import Tried
 
 SPLITS = ("test", "test_seen")

@@ -31,12 +31,12 @@ from flows.live import Live, open_live
 from pipeline.checkpoint import locate
 from pipeline.documents import Key, Pair
 from pipeline.experts.lora import LoraExpert
+from pipeline.lessons import lessons
 from pipeline.measures import Scores, interval
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.training import train
-from pipeline.trial import lessons
 from pipeline.tried import hear, quality
 from state.store import Store
 

@@ -97,5 +97,5 @@ def _training_seconds(live: Live, queries: int) -> float:
     started = time.monotonic()
     live.encoder.encode_queries(some)
     per_query = (time.monotonic() - started) / len(some)
-    passes = EPOCHS * (1 + FOLDS * (FOLDS - 1) / FOLDS)
+    passes = EPOCHS * (FOLDS - 1)
     return min(60 * live.settings.train_minutes, STEP_PER_PASS * passes * per_query * queries)

@@ -22,8 +22,9 @@ import torch
 from pipeline.encoder import Encoder, batches
 from pipeline.experts.base import Expert
 from pipeline.progress import Progress, silent
-from pipeline.training import TEMPERATURE, Lessons, Training, run, steps_of
+from pipeline.training import Lessons, Training, run, steps_of
 
+TEMPERATURE = 0.05
 PASSAGES = 16
 """In a batch. In larger ones a passage meets more wrong answers, but there are fewer steps, and an
 expert that has to learn both sides needs them (docs/decisions.md)."""

@@ -19,12 +19,13 @@ from pipeline.documents import Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.gate import FEWEST_QUERIES, Verdict
+from pipeline.lessons import asked_about, lessons
 from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlaid, Overlay, calibrate, lay
 from pipeline.questions import Questions
 from pipeline.router import prototypes_of
 from pipeline.training import Lessons, Training
-from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, asked_about, concatenated, lessons
+from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, concatenated
 from pipeline.tried import Tried
 
 WORTH = 0.01

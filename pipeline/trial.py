@@ -1,14 +1,15 @@
 """Trying a candidate before anyone is served by it: over the whole index, through the router.
 
 A new expert is tried by cross-fitting where held-out queries are few: the kind's documents are
-dealt into folds, an expert is taught without each fold and judged on it, all out-of-fold queries
-count, and then one expert is taught on everything but the judging tenth.
+dealt into folds, an expert is taught without each fold and judged on it, and all out-of-fold
+queries count. What may go live is the mean of their weights: as good as an expert taught on
+everything, and a third less to teach (docs/decisions.md). The judging tenth taught none of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,7 +18,9 @@ from pipeline.documents import SPAN, Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
+from pipeline.experts.weights import Weights, mean_of
 from pipeline.gate import BOUNDS, Bounds, Verdict, judge
+from pipeline.lessons import lessons
 from pipeline.library import Library
 from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlaid, Overlay
@@ -25,8 +28,8 @@ from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
-from pipeline.training import Lessons, Training, train
-from pipeline.tried import Heard, Tried, each_once, hear, quality
+from pipeline.training import Training, together, train
+from pipeline.tried import Heard, Tried, hear, quality
 
 FOLDS = 3
 PLENTY = 400
@@ -49,6 +52,15 @@ class Candidate:
     heard: tuple[Heard, ...] = ()
     """The queries of `own`, as the dense leg answers them through whoever did not learn from them.
     """
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an expert taught without a fold makes of it; nothing, where nobody could be taught."""
+
+    tried: Tried = field(default_factory=Tried)
+    training: Training | None = None
+    weights: Weights = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,19 +97,19 @@ class Trial:
             expert = self.fresh(name, parent)
             return self.candidate(kind, expert, self.live.router, Tried(), judging, None)
         folds = 0 if len(judging.answers) >= PLENTY else FOLDS
-        minutes = self.minutes / (1 + folds)
         parts = [
-            self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", minutes, parent)
+            self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", parent)
             for fold in range(folds)
         ]
         expert = self.fresh(name, parent)
-        training = self._teach(expert, teaching, minutes)
+        training = self._fitted(expert, teaching, parts)
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
         asked = self._judged(questions) if folds else judging
-        own = sum([*parts, self.tried(router, judging, {name: expert})], Tried())
+        own = sum((part.tried for part in parts), Tried())
+        own += self.tried(router, judging, {name: expert})
         candidate = self.candidate(kind, expert, router, own, asked, training)
-        return replace(candidate, first_fold=parts[0].gains) if parts else candidate
+        return replace(candidate, first_fold=parts[0].tried.gains) if parts else candidate
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""
@@ -113,27 +125,29 @@ class Trial:
         return low > 0
 
     def _out_of_fold(
-        self,
-        kind: str,
-        questions: Questions,
-        fold: int,
-        name: str,
-        minutes: float,
-        parent: Expert | None,
-    ) -> Tried:
+        self, kind: str, questions: Questions, fold: int, name: str, parent: Expert | None
+    ) -> Part:
         """The queries of one fold, through an expert taught without its documents."""
         learn = self.without_fold(questions, fold)
         asked = self.crossfit_judges(questions, fold)
         if not len(learn) or not len(asked):
-            return Tried()
+            return Part()
         expert = self.fresh(name, parent)
         try:
-            self._teach(expert, learn, minutes)
+            training = self._teach(expert, learn, self.minutes / FOLDS)
             points = prototypes_of(learn.typical.vectors, self.seed)
             router = self.router(kind, points, name, questions)
-            return self.tried(router, asked, {name: expert})
+            return Part(self.tried(router, asked, {name: expert}), training, expert.state())
         finally:
             expert.detach()
+
+    def _fitted(self, expert: Expert, teaching: Questions, parts: Sequence[Part]) -> Training:
+        """The expert as the mean of those of all folds, or taught at once where one is missing."""
+        trainings = [part.training for part in parts if part.training is not None]
+        if not parts or len(trainings) < len(parts):
+            return self._teach(expert, teaching, self.minutes)
+        expert.restore(mean_of([part.weights for part in parts]))
+        return together(trainings, len(teaching.answers))
 
     def without_fold(self, questions: Questions, fold: int) -> Questions:
         """Queries that may teach whoever is judged by this fold."""
@@ -255,28 +269,6 @@ class Trial:
         return Candidate(
             expert, router, own.gains, verdict, training, overlay=overlay, heard=own.heard
         )
-
-
-def lessons(questions: Questions, library: Library) -> Lessons:
-    """Queries with the passages that answer them; candidates are the documents asked about."""
-    texts, _ = each_once(questions)
-    keys = asked_about(questions)
-    vectors = [library.vectors(library.number_of[key]) for key in keys]
-    first = np.concatenate([[0], np.cumsum([len(rows) for rows in vectors])])
-    place = {key: row for row, key in enumerate(keys)}
-    answers = [
-        np.concatenate(
-            [np.arange(first[place[key]], first[place[key] + 1]) for key in sorted(found)]
-        )
-        for found in (questions.answers[text] for text in texts)
-    ]
-    groups = np.array([place[min(questions.answers[text])] for text in texts], np.int64)
-    return Lessons(texts, answers, np.concatenate(vectors), groups)
-
-
-def asked_about(questions: Questions) -> list[Key]:
-    """The documents of some queries, in the order of their lessons' candidates."""
-    return sorted({pair.key for pair in questions.pairs})
 
 
 def concatenated(parts: list[Questions]) -> Questions:

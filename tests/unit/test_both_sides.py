@@ -11,10 +11,10 @@ import torch
 from conftest import WORDS
 
 from pipeline import both_sides, training
-from pipeline.both_sides import _BothSides, estimate, train_both
+from pipeline.both_sides import TEMPERATURE, _BothSides, estimate, train_both
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
-from pipeline.training import TEMPERATURE, Lessons, Training
+from pipeline.training import Lessons, Training
 
 TOPICS, FILLER = WORDS[:60], WORDS[100:110]
 DOCUMENTS = 90

@@ -17,6 +17,7 @@ from pipeline.documents import Document, Key, Pair, passages
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
 from pipeline.gate import judge
+from pipeline.lessons import lessons
 from pipeline.library import Library
 from pipeline.pairs import judges
 from pipeline.questions import Questions
@@ -24,7 +25,7 @@ from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.segment import Segment, write_segment
 from pipeline.side import BothSides, choose_side, left, promising, too_late, weighed
-from pipeline.trial import Candidate, Trial, lessons
+from pipeline.trial import Candidate, Trial
 from pipeline.tried import Tried
 
 KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}

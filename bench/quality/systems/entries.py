@@ -76,11 +76,13 @@ def _both_sides(shared: Shared, folder: Path, seed: int) -> System:
 
 
 def _one_lora(name: str, learns_on: bool = True) -> Callable[[Shared, Path, int], System]:
-    return lambda shared, folder, seed: OneLora(name, folder, shared.floor, seed, learns_on)
+    return lambda shared, folder, seed: OneLora(
+        root=folder, floor=shared.floor, seed=seed, name=name, learns_on=learns_on
+    )
 
 
 def _every_night(shared: Shared, folder: Path, seed: int) -> System:
-    return EveryNight(folder, shared.floor, seed)
+    return EveryNight(root=folder, floor=shared.floor, seed=seed)
 
 
 def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:

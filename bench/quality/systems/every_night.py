@@ -5,7 +5,6 @@ Queries go where the product's router sends them, by centroids of each night's t
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,8 @@ import numpy as np
 from bench.quality.stream import Night
 from bench.quality.systems.answering import names_found
 from bench.quality.systems.base import STEPS, Lived, Search
-from bench.quality.systems.frozen import Floor
 from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
+from bench.quality.systems.on_floor import OnFloor
 from flows.live import Live
 from pipeline.encoder import Vectors
 from pipeline.experts.lora import LoraExpert
@@ -30,14 +29,10 @@ ABOUT = {NAME: "naive growth: a new expert for every night with 20 real pairs, n
 HELD_OUT = "held_out.npy"
 
 
-@dataclass
-class EveryNight:
-    """Experts, router and what it is calibrated by, after each night, in a folder of `root`."""
+@dataclass(kw_only=True)
+class EveryNight(OnFloor):
+    """Experts, router and what it is calibrated by, after each night."""
 
-    root: Path
-    floor: Floor
-    seed: int
-    _live: Live | None = field(default=None, init=False)
     _experts: dict[str, LoraExpert] = field(default_factory=dict, init=False)
     _born: dict[str, str] = field(default_factory=dict, init=False)
     """The night of each expert."""
@@ -53,7 +48,8 @@ class EveryNight:
             grown = len(questions) >= ENOUGH
             if grown:
                 self._grow(night.name, questions, live)
-        self._keep(night.name)
+        with self._whole(night.name) as folder:
+            self._keep(night.name, folder)
         return Lived(
             ("spawn",) if grown else ("absorb",),
             len(self._experts),
@@ -101,26 +97,11 @@ class EveryNight:
         retriever = Retriever(self.floor.encoder, self._experts, self._router, index)
         return names_found(self._live.library, retriever, queries, k)
 
-    def _keep(self, night: str) -> None:
-        """Tonight's expert and the router; whole or not at all."""
-        folder, half = self.root / night, self.root / "half"
-        for old in (folder, half):
-            shutil.rmtree(old, ignore_errors=True)
-        half.mkdir(parents=True)
+    def _keep(self, night: str, folder: Path) -> None:
+        """Tonight's expert, and the router."""
         if self._experts:
-            self._router.save(half)
-            np.save(half / HELD_OUT, np.concatenate(self._held_out), allow_pickle=False)
+            self._router.save(folder)
+            np.save(folder / HELD_OUT, np.concatenate(self._held_out), allow_pickle=False)
         for name in (name for name, born in self._born.items() if born == night):
-            (half / name).mkdir()
-            self._experts[name].save(half / name)
-        half.rename(folder)
-
-    def _open(self, night: str) -> Live:
-        self._leave()
-        self._live = self.floor.after(night)
-        return self._live
-
-    def _leave(self) -> None:
-        if self._live is not None:
-            self._live.__exit__()
-            self._live = None
+            (folder / name).mkdir()
+            self._experts[name].save(folder / name)

@@ -26,11 +26,12 @@ from bench.quality.systems.base import STEPS, Lived, Search
 from bench.quality.systems.frozen import Floor
 from bench.quality.systems.lessons import ENOUGH, charged, questions_of
 from flows.live import Live
+from pipeline.both_sides import TEMPERATURE
 from pipeline.encoder import Encoder, Vectors, batches
 from pipeline.index import Index, Shelf
+from pipeline.lessons import asked_about, lessons
 from pipeline.library import Library
-from pipeline.training import BATCH, EPOCHS, TEMPERATURE, WARM_UP
-from pipeline.trial import asked_about, lessons
+from pipeline.training import BATCH, EPOCHS, WARM_UP
 
 ABOUT = {
     "full-ft": "the whole encoder fine-tuned on each night's pairs, everything encoded again",

@@ -11,10 +11,10 @@ from bench.quality.stream import Night
 from flows.settings import Settings
 from pipeline.documents import Pair
 from pipeline.experts.base import Expert
+from pipeline.lessons import lessons
 from pipeline.library import Library
 from pipeline.questions import Questions
 from pipeline.training import train
-from pipeline.trial import lessons
 
 ENOUGH = 20
 """Real pairs; with fewer a night teaches nobody."""

@@ -5,7 +5,6 @@ It answers every query, q = normalise(frozen + expert), on the floor's index.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import Any
 from bench.quality.stream import Night
 from bench.quality.systems.answering import Always, names_found
 from bench.quality.systems.base import STEPS, Lived, Search
-from bench.quality.systems.frozen import Floor
 from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
-from flows.live import Live
+from bench.quality.systems.on_floor import OnFloor
 from pipeline.experts.lora import WEIGHTS, LoraExpert
 from pipeline.retriever import Retriever
 
@@ -28,17 +26,13 @@ ABOUT = {
 }
 
 
-@dataclass
-class OneLora:
-    """Its weights after each night lie in a folder of `root`."""
+@dataclass(kw_only=True)
+class OneLora(OnFloor):
+    """Its weights after each night."""
 
     name: str
-    root: Path
-    floor: Floor
-    seed: int
     learns_on: bool = True
     """Whether it goes on learning once it has learned."""
-    _live: Live | None = field(default=None, init=False)
     _expert: LoraExpert | None = field(default=None, init=False)
     _taught: bool = field(default=False, init=False)
 
@@ -54,7 +48,8 @@ class OneLora:
                 if len(questions) >= ENOUGH:
                     teach(encoder, expert, questions, live.library, self.seed)
                     self._taught = True
-        self._keep(night.name, expert)
+        with self._whole(night.name) as folder:
+            expert.save(folder)
         told = {"taught": self._taught}
         return Lived((), 1, expert.parameter_count, seconds, told=told)
 
@@ -83,22 +78,3 @@ class OneLora:
         router = Always(self.name)
         retriever = Retriever(self.floor.encoder, experts, router, self._live.index)
         return names_found(self._live.library, retriever, queries, k)
-
-    def _keep(self, night: str, expert: LoraExpert) -> None:
-        """Whole or not at all: a kill must not leave half a folder."""
-        folder, half = self.root / night, self.root / "half"
-        for old in (folder, half):
-            shutil.rmtree(old, ignore_errors=True)
-        half.mkdir(parents=True)
-        expert.save(half)
-        half.rename(folder)
-
-    def _open(self, night: str) -> Live:
-        self._leave()
-        self._live = self.floor.after(night)
-        return self._live
-
-    def _leave(self) -> None:
-        if self._live is not None:
-            self._live.__exit__()
-            self._live = None
