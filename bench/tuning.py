@@ -1,12 +1,13 @@
-"""What if a constant of the product were another? One expert a domain and variant, held out.
+"""What if a constant of the product were another? Experts that are judged by documents held out.
 
-    python -m bench.tuning --data DIR --work DIR --domains A B --variants base hot --out FILE
+    python -m bench.tuning --data DIR --work DIR --domains A B --variants now hot --out FILE
 
 All domains (judged documents and a quarter of the others) make one index. Each domain in turn is
-taught one expert from the queries about two thirds of the documents that training queries name, and
+taught an expert from the queries about two thirds of the documents that training queries name, and
 from spans of the others; what is measured is nDCG@10 over the whole index on the queries about the
-last third, of that expert against the frozen encoder. `test` queries are never read. Cells that the
-file has already are not run again.
+last third, of that expert against the frozen encoder, with several shares of what was learned kept.
+Each third is held out in turn. `test` queries are never read. Cells that the file has already are
+not run again; intervals resample documents, because several queries may ask about one.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from bench.quality.cache import CachedEncoder
 from bench.quality.domains import Domain, read_domains
@@ -31,25 +37,27 @@ from flows.live import Live, open_live
 from pipeline.checkpoint import locate
 from pipeline.documents import Key, Pair
 from pipeline.experts.lora import LoraExpert
+from pipeline.experts.weights import Weights, between, mean_of
 from pipeline.lessons import lessons
-from pipeline.measures import Scores, interval
+from pipeline.measures import Scores
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
-from pipeline.training import train
+from pipeline.training import KEPT, train
 from pipeline.tried import hear, quality
 from state.store import Store
 
 SHARE = 0.25
-HELD_OUT = 3
 MOST_PAIRS = 900
 TARGETS, ALL = "pipeline.experts.lora.TARGETS", ["query", "key", "value", "dense"]
 """Which of a BERT's linear layers carry an expert; peft chooses layers only among names."""
+MEAN = "mean of thirds"
+SHARES_KEPT = (0.25, 0.5, 0.75, 1.0)
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "base": {},
+    "now": {},
+    MEAN: {},
     "temperature .02": {"pipeline.training.TEMPERATURE": 0.02},
-    "temperature .03": {"pipeline.training.TEMPERATURE": 0.03},
-    "temperature .1": {"pipeline.training.TEMPERATURE": 0.1},
+    "temperature .05": {"pipeline.training.TEMPERATURE": 0.05},
     "rate 5e-4": {"pipeline.training.LEARNING_RATE": 5e-4},
     "rate 2e-3": {"pipeline.training.LEARNING_RATE": 2e-3},
     "epochs 8": {"pipeline.training.EPOCHS": 8},
@@ -60,49 +68,71 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "last 2 layers": {"pipeline.experts.lora.LAYERS": 2, TARGETS: ALL},
     "query and value": {TARGETS: ["query", "value"]},
     "no spans": {"flows.groups.MANY": 0},
-    "spans 4": {"flows.groups.SPANS_EACH": 4},
-    "spans 4, rate 5e-4": {
-        "flows.groups.SPANS_EACH": 4,
-        "pipeline.training.LEARNING_RATE": 5e-4,
-    },
+    "one span each": {"flows.groups.SPANS_EACH": 1},
 }
 
 
-def tried(live: Live, domain: Domain, variant: str, seed: int) -> dict[str, Any]:
-    """One expert of a domain, taught with a constant changed."""
-    learn, held = _pairs(domain)
+def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> dict[str, Any]:
+    """An expert of a domain, taught with a constant changed, without a third of the documents."""
+    learn, held = _pairs(domain, third)
     rows = [row for key, row in live.library.number_of.items() if key[1].startswith(domain.name)]
     inside = [live.library.document(row) for row in rows]
-    with changed(VARIANTS[variant]):
-        asked = groups.ask_about(live.encoder, inside, learn, groups.MANY, seed)
-        expert = LoraExpert.new(live.encoder, "tried", seed)
-        began = time.process_time()
-        try:
-            made = lessons(asked, live.library)
-            training = train(live.encoder, expert, made, minutes=60, seed=seed)
-            spent = time.process_time() - began
-            points = prototypes_of(asked.vectors, seed)
-            router = Router({"k": points}, {"k": "tried"})
-            learned = Retriever(live.encoder, {"tried": expert}, router, live.index)
-            frozen = Retriever(live.encoder, {}, Router(), live.index)
-            judged = Questions(tuple(held), live.encoder.encode_queries([p.query for p in held]))
-            before = quality(hear(frozen, judged, live.library))
-            gains: Scores = quality(hear(learned, judged, live.library)) - before
-        finally:
-            expert.detach()
-    low, high = interval(gains, 0.95)
+    expert = LoraExpert.new(live.encoder, "tried", seed)
+    start, began = expert.state(), time.process_time()
+    try:
+        with changed({**VARIANTS[variant], "pipeline.training.KEPT": 1.0}):
+            asked = groups.ask_about(live.encoder, inside, learn, groups.MANY, seed)
+            if variant == MEAN:
+                expert.restore(_mean_of_thirds(live, asked, seed))
+            else:
+                train(live.encoder, expert, lessons(asked, live.library), minutes=60, seed=seed)
+        spent, learned = time.process_time() - began, expert.state()
+        points = prototypes_of(asked.vectors, seed)
+        router = Router({"k": points}, {"k": "tried"})
+        judged = Questions(tuple(held), live.encoder.encode_queries([p.query for p in held]))
+        frozen = hear(Retriever(live.encoder, {}, Router(), live.index), judged, live.library)
+        before, gains = quality(frozen), {}
+        about = np.array([min(one.relevant) for one in frozen])
+        for share in SHARES_KEPT:
+            expert.restore(between(start, learned, share))
+            retriever = Retriever(live.encoder, {"tried": expert}, router, live.index)
+            gains[share] = quality(hear(retriever, judged, live.library)) - before
+    finally:
+        expert.detach()
     return {
         "domain": domain.name,
         "variant": variant,
+        "third": third,
         "seed": seed,
         "pairs": len(learn),
-        "queries": len(gains),
+        "queries": len(before),
+        "documents": len(set(about.tolist())),
         "frozen": float(before.mean()),
-        "gain": float(gains.mean()),
-        "interval": [low, high],
-        "losses": list(training.losses),
+        "gain": {str(share): float(gain.mean()) for share, gain in gains.items()},
+        "interval": {str(share): _by_document(gain, about) for share, gain in gains.items()},
         "cpu_seconds": spent,
     }
+
+
+def _mean_of_thirds(live: Live, asked: Questions, seed: int) -> Weights:
+    """The mean of experts that were taught without a third each, as the product's trial does."""
+    taught = []
+    for third in range(3):
+        expert = LoraExpert.new(live.encoder, f"third{third}", seed)
+        few = asked.where(partial(_outside, third))
+        train(live.encoder, expert, lessons(few, live.library), minutes=60, seed=seed)
+        taught.append(expert.state())
+        expert.detach()
+    return mean_of(taught)
+
+
+def _by_document(gains: Scores, about: npt.NDArray[np.int64]) -> list[float]:
+    """A 95 % bootstrap interval of the mean; what is drawn are documents with all their queries."""
+    _, member = np.unique(about, return_inverse=True)
+    sums, counts = np.bincount(member, gains), np.bincount(member)
+    draws = np.random.default_rng(0).integers(len(sums), size=(2000, len(sums)))
+    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    return [float(end) for end in np.quantile(means, [0.025, 0.975])]
 
 
 @contextmanager
@@ -124,21 +154,26 @@ def _set(name: str, value: Any) -> Any:
     return before
 
 
-def _pairs(domain: Domain) -> tuple[list[Pair], list[Pair]]:
+def _pairs(domain: Domain, third: int) -> tuple[list[Pair], list[Pair]]:
     """Pairs to learn from and pairs held out, by document."""
     learn: list[Pair] = []
     held: list[Pair] = []
     for query in domain.queries["train"]:
         keys = [("default", f"{domain.name}/{id_}") for _, id_ in query.grades]
-        folds = {_fold(key) for key in keys}
-        if len(folds) == 1 and len(keys) == 1:
-            (held if folds == {0} else learn).append(Pair(query.text, keys[0]))
+        if len(keys) == 1:
+            (held if _third("tuning", keys[0]) == third else learn).append(
+                Pair(query.text, keys[0])
+            )
     learn.sort(key=lambda pair: hashlib.sha256(pair.query.encode()).hexdigest())
     return learn[:MOST_PAIRS], held
 
 
-def _fold(key: Key) -> int:
-    return int(hashlib.sha256("\0".join(("tuning", *key)).encode()).hexdigest(), 16) % HELD_OUT
+def _outside(third: int, pair: Pair) -> bool:
+    return _third("mean", pair.key) != third
+
+
+def _third(purpose: str, key: Key) -> int:
+    return int(hashlib.sha256("\0".join((purpose, *key)).encode()).hexdigest(), 16) % 3
 
 
 def opened(domains: Mapping[str, Domain], work: Path, encoder: CachedEncoder) -> Live:
@@ -158,27 +193,28 @@ def main() -> None:
     parser.add_argument("--all", nargs="+", required=True, help="domains of the index")
     parser.add_argument("--domains", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
+    parser.add_argument("--thirds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     cells = json.loads(asked.out.read_text("utf-8")) if asked.out.exists() else []
-    there = {(cell["domain"], cell["variant"], cell["seed"]) for cell in cells}
+    there = {(cell["domain"], cell["variant"], cell["third"], cell["seed"]) for cell in cells}
     domains = read_domains(asked.data, asked.all, SHARE)
     encoder = CachedEncoder(locate(None), asked.work / "encodings")
     with opened(domains, asked.work, encoder) as live:
-        for variant in asked.variants:
-            for name in asked.domains:
-                if (name, variant, asked.seed) not in there:
-                    cells.append(tried(live, domains[name], variant, asked.seed))
-                    asked.out.write_text(json.dumps(cells, indent=1) + "\n", "utf-8")
-                    print(_line(cells[-1]), file=sys.stderr, flush=True)
+        for name, variant, third in product(asked.domains, asked.variants, asked.thirds):
+            if (name, variant, third, asked.seed) not in there:
+                cells.append(tried(live, domains[name], variant, third, asked.seed))
+                asked.out.write_text(json.dumps(cells, indent=1) + "\n", "utf-8")
+                print(_line(cells[-1]), file=sys.stderr, flush=True)
 
 
 def _line(cell: Mapping[str, Any]) -> str:
-    low, high = (100 * end for end in cell["interval"])
+    gains = " ".join(f"{100 * gain:+5.1f}" for gain in cell["gain"].values())
+    low, high = (100 * end for end in cell["interval"][str(KEPT)])
     return (
-        f"{cell['domain']:<16}{cell['variant']:<18}{100 * cell['frozen']:5.1f} "
-        f"{100 * cell['gain']:+5.1f} ({low:+.1f} to {high:+.1f}) {cell['cpu_seconds']:.0f} s"
+        f"{cell['domain']:<16}{cell['variant']:<18}{cell['third']} {100 * cell['frozen']:5.1f} "
+        f"{gains} ({low:+.1f} to {high:+.1f}) {cell['cpu_seconds']:.0f} s"
     )
 
 
