@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -111,13 +111,17 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
 
 
 def experts_of_kin(grounds: Grounds, modules: Modules, group: Group) -> frozenset[str]:
-    """The experts whose kinds could be one kind with the group, as clusters of a night could."""
+    """The experts of the kinds that look like the group."""
     features, _ = _of_group(grounds, group)
-    return frozenset(
-        kind.expert
-        for kind in modules.kinds.values()
-        if kind.expert is not None and beyond(kind.statistics, features) < ALIKE
-    )
+    served = {
+        kind.id: kind.statistics for kind in modules.kinds.values() if kind.expert is not None
+    }
+    return frozenset(str(modules.kinds[id_].expert) for id_ in kin(served, features))
+
+
+def kin(kinds: Mapping[str, KindStatistics], features: Layers) -> list[str]:
+    """The kinds that could be one with these documents, as clusters of a night could."""
+    return [name for name, kind in kinds.items() if beyond(kind, features) < ALIKE]
 
 
 def _of_group(grounds: Grounds, group: Group) -> tuple[Layers, npt.NDArray[np.uint64]]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import fusion
 from pipeline.documents import REAL, SPAN, Pair
 from pipeline.fusion import (
     DEFAULT_SHARE,
@@ -173,6 +174,19 @@ def test_of_shares_that_cannot_be_told_apart_the_middle_one_is_chosen() -> None:
     assert best_share(*asked(["both"] * 59 + ["lexical"])) == DEFAULT_SHARE
     scores = ndcg(*asked(["both"] * 59 + ["dense"]))
     assert scores.mean(axis=1).argmax() < 5
+
+
+def test_of_two_shares_equally_near_the_middle_the_better_one_is_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where one half itself is surely worse, which no real list shows so purely."""
+    near, other = SHARES.index(0.4), SHARES.index(0.6)
+    for better, worse in ((near, other), (other, near)):
+        scores = np.zeros((len(SHARES), FEWEST_QUERIES))
+        scores[[better, worse]] = 1.0
+        scores[worse, 0] = 0.9
+        monkeypatch.setattr(fusion, "ndcg", lambda *_, scores=scores: scores)
+        assert best_share([[]], [[]], [{0}] * FEWEST_QUERIES) == SHARES[better]
 
 
 def test_few_queries_choose_nothing() -> None:
