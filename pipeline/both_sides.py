@@ -22,7 +22,7 @@ import torch
 from pipeline.encoder import Encoder, batches
 from pipeline.experts.base import Expert
 from pipeline.progress import Progress, silent
-from pipeline.training import Lessons, Training, run, steps_of
+from pipeline.training import Lessons, Training, even, run, steps_of
 
 TEMPERATURE = 0.05
 PASSAGES = 16
@@ -101,6 +101,10 @@ class _BothSides:
             self.asked.setdefault(int(own[near.argmax()]), []).append(row)
         self.rows = np.array(sorted(self.asked), np.int64)
         self.queries = len(self.learn)
+
+    def deal(self, rows: Rows) -> list[Rows]:
+        """In their order: a batch's other passages are the wrong answers, and must be any."""
+        return even(rows, self.batch)
 
     def loss(self, rows: Rows) -> torch.Tensor:
         """Mean loss of some queries of each of these passages."""

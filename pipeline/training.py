@@ -31,6 +31,8 @@ from pipeline.progress import Progress, silent
 TEMPERATURE = 0.03
 KEPT = 0.75
 BATCH = 32
+SORTED = 8
+"""Batches whose queries are sorted by length among them."""
 EPOCHS = 4
 LEARNING_RATE = 1e-3
 WARM_UP = 0.1
@@ -85,6 +87,10 @@ class Course(Protocol):
     rows: npt.NDArray[np.int64]
     batch: int
 
+    def deal(self, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """All rows, which come in a random order, in batches."""
+        ...
+
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of a batch."""
         ...
@@ -130,9 +136,10 @@ def run(
         for _ in range(EPOCHS):
             order = torch.randperm(len(course.rows), generator=generator).numpy()
             epoch: list[float] = []
-            for rows in np.array_split(course.rows[order], -(-len(order) // course.batch)):
+            dealt = course.deal(course.rows[order])
+            for place in torch.randperm(len(dealt), generator=generator).tolist():
                 optimizer.zero_grad(set_to_none=True)
-                loss = course.loss(rows)
+                loss = course.loss(dealt[place])
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, 1.0)
                 optimizer.step()
@@ -149,6 +156,15 @@ def run(
     expert.freeze()
     seconds = time.monotonic() - started
     return Training(course.queries, step, tuple(losses), seconds, step < total)
+
+
+def even(rows: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:
+    """Rows in their order, in as few batches as that size allows, all about equally large.
+
+    >>> [len(part) for part in even(np.arange(10), 4)]
+    [4, 3, 3]
+    """
+    return list(np.array_split(rows, -(-len(rows) // batch)))
 
 
 def steps_of(course: Course) -> int:
@@ -168,7 +184,18 @@ class _Course:
         self.answers = lessons.answers
         self.random = np.random.default_rng(seed)
         self.rows, self.queries = np.arange(len(lessons.queries)), len(lessons.queries)
+        self.lengths = np.array([len(ids) for ids in self.tokens])
         self.candidates = torch.from_numpy(lessons.candidates)
+
+    def deal(self, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """Batches of queries of about the same length: in others half of the work is padding."""
+        batches: list[npt.NDArray[np.int64]] = []
+        whole = even(rows, self.batch)
+        for start in range(0, len(whole), SORTED):
+            some = np.concatenate(whole[start : start + SORTED])
+            by_length = some[np.argsort(self.lengths[some], kind="stable")]
+            batches += np.array_split(by_length, len(whole[start : start + SORTED]))
+        return batches
 
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of some queries."""

@@ -141,9 +141,9 @@ def _live(run: Run, course: Course, clock: Clock, say: Say) -> None:
     )
     try:
         for night, page in _pages(run, course, system):
-            began = time.monotonic()
             if page is None:
                 page = _lived(run, course, system, night)
+            began = time.monotonic()
             for row, search in system.searches().items():
                 saved = run.encoder.saved
                 scores, spent = ask(search, row, course.seed, night.name, night.asked)

@@ -121,6 +121,25 @@ def test_a_share_of_what_was_learned_is_kept(
     LoraExpert(tiny_encoder, "e0").detach()
 
 
+def test_each_query_comes_once_an_epoch_among_others_of_its_length(
+    tiny_encoder: Encoder, lessons: Lessons
+) -> None:
+    course = training._Course(tiny_encoder, lessons, seed=0)
+    random = np.random.default_rng(0)
+    course.lengths = random.integers(3, 60, len(course.rows))
+    course.batch = 4
+    rows = random.permutation(course.rows)
+    dealt = course.deal(rows)
+    assert sorted(np.concatenate(dealt).tolist()) == course.rows.tolist()
+    assert len(dealt) == -(-len(rows) // 4)
+    assert max(map(len, dealt)) <= 4
+
+    def padded(batches: list[np.ndarray]) -> int:
+        return sum(len(batch) * int(course.lengths[batch].max()) for batch in batches)
+
+    assert padded(dealt) < 1.3 * course.lengths.sum() < padded(training.even(rows, 4))
+
+
 def test_nothing_but_the_expert_changes(tiny_encoder: Encoder, lessons: Lessons) -> None:
     other = LoraExpert.new(tiny_encoder, "e0", seed=3)
     expert = LoraExpert.new(tiny_encoder, "e1", seed=1)
