@@ -214,6 +214,6 @@ def _lived_file(run: Run, course: Course) -> Path:
 
 def _write(file: Path, page: Any) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".tmp")
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
     os.replace(temporary, file)
