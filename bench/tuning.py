@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib
 import json
 import sys
 import time
@@ -23,6 +22,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     MEAN: {},
     "temperature .02": {"pipeline.training.TEMPERATURE": 0.02},
     "temperature .05": {"pipeline.training.TEMPERATURE": 0.05},
-    "rate 5e-4": {"pipeline.training.LEARNING_RATE": 5e-4},
-    "rate 2e-3": {"pipeline.training.LEARNING_RATE": 2e-3},
+    "rate 5e-4": {"pipeline.experts.lora.LoraExpert.learning_rate": 5e-4},
+    "rate 2e-3": {"pipeline.experts.lora.LoraExpert.learning_rate": 2e-3},
     "epochs 8": {"pipeline.training.EPOCHS": 8},
     "epochs 2": {"pipeline.training.EPOCHS": 2},
     "rank 4": {"pipeline.experts.lora.RANK": 4, "pipeline.experts.lora.ALPHA": 8},
@@ -148,9 +148,9 @@ def changed(constants: Mapping[str, Any]) -> Iterator[None]:
 
 def _set(name: str, value: Any) -> Any:
     """Give a constant another value; the one it had."""
-    module, constant = name.rsplit(".", 1)
-    before = getattr(importlib.import_module(module), constant)
-    setattr(importlib.import_module(module), constant, value)
+    owner, constant = name.rsplit(".", 1)
+    before = getattr(resolve_name(owner), constant)
+    setattr(resolve_name(owner), constant, value)
     return before
 
 

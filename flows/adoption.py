@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.groups import Group
 from flows.membership import Grounds
-from flows.modules import ExpertFacts, Kind, Modules
+from flows.modules import BOTH, ExpertFacts, Kind, Modules
 from flows.outcome import Outcome
 from flows.shares import with_share
 from pipeline.experts.base import Expert
@@ -49,7 +49,7 @@ def adopt(
     reencoded = len(overlay.parts[0].keys) if overlay else 0
     facts = ExpertFacts(
         name=new.expert.name,
-        method=f"{new.expert.method}-both" if overlay else new.expert.method,
+        method=f"{new.expert.method}{BOTH}" if overlay else new.expert.method,
         kind=kind.id,
         parent=parent,
         born=grounds.version,

@@ -162,4 +162,5 @@ def _trial(grounds: Grounds, growth: Growth) -> Trial:
         Bounds(live.settings.gate_margin, live.settings.gate_tolerance),
         grounds.progress,
         grounds.taught,
+        live.settings.expert,
     )

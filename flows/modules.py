@@ -24,7 +24,8 @@ from flows.layout import OVERLAY, REGISTRY
 from pipeline.documents import Key
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
-from pipeline.experts.lora import LoraExpert
+from pipeline.experts.methods import METHODS
+from pipeline.experts.tuned import Tuned
 from pipeline.kinds import KindStatistics, Layers
 from pipeline.overlay import Overlay, Part, Scale
 from pipeline.questions import Questions
@@ -32,6 +33,8 @@ from pipeline.router import Router
 from state.store import Store
 
 FEATURES = "features.npy"
+BOTH = "-both"
+"""Ends the method of an expert that rewrites its documents too."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +182,16 @@ def save_modules(
 def load_experts(store: Store, modules: Modules, encoder: Encoder) -> dict[str, Expert]:
     """The experts that some kind is served by, attached to the encoder and silent."""
     return {
-        name: LoraExpert.load(encoder, name, store.objects.open(modules.stored[f"expert/{name}"]))
+        name: method_of(modules.experts[name]).load(
+            encoder, name, store.objects.open(modules.stored[f"expert/{name}"])
+        )
         for name in sorted(set(modules.router.experts.values()))
     }
+
+
+def method_of(facts: ExpertFacts) -> type[Tuned]:
+    """How an expert works, whichever sides it is for."""
+    return METHODS[facts.method.removesuffix(BOTH)]
 
 
 def load_overlays(store: Store, modules: Modules) -> dict[str, Overlay]:

@@ -10,6 +10,7 @@ from pipeline.index import EXACT
 
 AUTOMATIC = "auto"
 QUERY = "query"
+EXPERTS = ("lora", "prefix")
 
 
 def _setting(default: Any, told: str, least: float | None = None) -> Any:
@@ -33,6 +34,7 @@ class Settings:
     gate_margin: float = _setting(0.0, "nDCG@10 an expert must surely gain on its kind", 0)
     gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
+    expert: str = _setting("lora", '"lora" or "prefix": how a new expert changes the encoder')
     side: str = _setting(
         QUERY, '"query", or "auto": experts that re-encode their kind are tried too, where it pays'
     )
@@ -51,6 +53,9 @@ class Settings:
                 raise UsageError(
                     f"{one.name} is at least {least}, not {value}", hint="nightshift config"
                 )
+        if self.expert not in EXPERTS:
+            known = " or ".join(f'"{name}"' for name in EXPERTS)
+            raise UsageError(f"expert is {known}, not {self.expert!r}", hint="nightshift config")
         if self.side not in (QUERY, AUTOMATIC):
             raise UsageError(
                 f'side is "{QUERY}" or "{AUTOMATIC}", not {self.side!r}', hint="nightshift config"

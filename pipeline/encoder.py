@@ -50,6 +50,14 @@ class Encoder:
         self.fingerprint = fingerprint(checkpoint)
         self.adapted: Any = None
         """peft's view of the model, once an expert has moved in."""
+        self.prefixed: Any = None
+        """peft's view of the model with prefixes, once there is one."""
+        self.through: Any = None
+        """What runs in the model's place while an expert that wraps it is attached."""
+        self.longest: int | None = None
+        """Tokens of a text that it can take meanwhile; None: all that the checkpoint allows."""
+        self.guest: Any = None
+        """The expert that is attached."""
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
         """Vectors and layer features of `texts`, in their order."""
@@ -60,7 +68,7 @@ class Encoder:
         for rows in batches([len(ids) for ids in tokens]):
             with torch.inference_mode():
                 ids, mask = self._pad([tokens[row] for row in rows])
-                output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+                output = self._run(ids, mask, output_hidden_states=True)
                 vectors[rows] = self._pool(output.last_hidden_state, mask).numpy()
                 for layer, states in enumerate(output.hidden_states):
                     layers[rows, layer] = _mean(states, mask).numpy()
@@ -80,7 +88,7 @@ class Encoder:
     def embed(self, tokens: Sequence[list[int]]) -> torch.Tensor:
         """Pooled vectors of one batch of token lists; carries a gradient where there is one."""
         ids, mask = self._pad(tokens)
-        return self._pool(self.model(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+        return self._pool(self._run(ids, mask).last_hidden_state, mask)
 
     def tokenise(self, texts: Sequence[str], side: str) -> list[list[int]]:
         """Token lists, with the prompt that the checkpoint asks for on that side."""
@@ -96,7 +104,11 @@ class Encoder:
             tokens += encoded["input_ids"]
         return tokens
 
+    def _run(self, ids: torch.Tensor, mask: torch.Tensor, **wanted: bool) -> Any:
+        return (self.through or self.model)(input_ids=ids, attention_mask=mask, **wanted)
+
     def _pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        tokens = [ids[: self.longest] for ids in tokens]
         width = max(len(ids) for ids in tokens)
         ids = torch.full((len(tokens), width), self.tokenizer.pad_token_id or 0)
         mask = torch.zeros((len(tokens), width), dtype=torch.long)

@@ -34,7 +34,6 @@ BATCH = 32
 SORTED = 8
 """Batches whose queries are sorted by length among them."""
 EPOCHS = 4
-LEARNING_RATE = 1e-3
 WARM_UP = 0.1
 MOST_CANDIDATES = 16_384
 
@@ -127,7 +126,7 @@ def run(
     deadline = started + 60 * minutes
     generator = torch.Generator().manual_seed(seed)
     parameters = expert.trainable()
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, lr=expert.learning_rate, weight_decay=0.01)
     total = steps_of(course)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, total))
     losses: list[float] = []

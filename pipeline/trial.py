@@ -18,6 +18,7 @@ from pipeline.documents import SPAN, Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
+from pipeline.experts.methods import METHODS
 from pipeline.experts.weights import Weights, mean_of
 from pipeline.gate import BOUNDS, Bounds, Verdict, judge
 from pipeline.lessons import lessons
@@ -76,6 +77,7 @@ class Trial:
     progress: Progress = silent
     taught: list[float] = field(default_factory=list)
     """Seconds of every training so far."""
+    method: str = LoraExpert.method
     spent: frozenset[Key] = frozenset()
     """Documents that a revision's parent was asked about when it learned: on queries about these
     what is live knows the answers, and nobody is judged by them."""
@@ -186,7 +188,9 @@ class Trial:
         return self.live.router.with_kind(kind, points, expert).calibrated(np.concatenate(vectors))
 
     def fresh(self, name: str, parent: Expert | None) -> Expert:
-        expert = LoraExpert.new(self.live.encoder, name, self.seed)
+        """An expert of the parent's method and weights, or untaught and of the trial's method."""
+        method = METHODS[self.method if parent is None else parent.method]
+        expert = method.new(self.live.encoder, name, self.seed)
         if parent is not None:
             expert.restore(parent.state())
         return expert

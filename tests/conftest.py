@@ -77,7 +77,8 @@ def tiny_encoder(shared_encoder: Encoder) -> Iterator[Encoder]:
     """The tiny encoder in memory, shared by all tests: each leaves it as it found it."""
     before = weights_hash(shared_encoder)
     yield shared_encoder
-    assert shared_encoder.adapted is None, "the test left an expert in the encoder"
+    for place in ("adapted", "prefixed", "through", "guest"):
+        assert getattr(shared_encoder, place) is None, "the test left an expert in the encoder"
     assert weights_hash(shared_encoder) == before, "the test changed the encoder"
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.numpy import load_file, save_file
 
 from pipeline.checkpoint import Checkpoint
@@ -99,16 +98,11 @@ class CachedEncoder(Encoder):
 
     def _active(self) -> str | None:
         """What names the weights of the expert that queries run through now, if there is one."""
-        if self.adapted is None:
+        if self.guest is None:
             return None
-        layers = [one for one in self.adapted.modules() if isinstance(one, BaseTunerLayer)]
-        if not layers or layers[0].disable_adapters:
-            return None
-        digest = hashlib.sha256()
-        for name in sorted(layers[0].active_adapters):
-            for key, weight in sorted(self.adapted.named_parameters()):
-                if f".{name}." in key:
-                    digest.update(weight.detach().numpy().tobytes())
+        digest = hashlib.sha256(self.guest.method.encode())
+        for name, weight in sorted(self.guest.state().items()):
+            digest.update(name.encode() + weight.numpy().tobytes())
         return digest.hexdigest()
 
 

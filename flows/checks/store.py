@@ -12,7 +12,7 @@ from flows.checks.check import Check, broken, ok, warning
 from flows.live import Live, open_live
 from nightshift.errors import NightshiftError, StoreBusy
 from pipeline.documents import passage_text
-from pipeline.experts.lora import LoraExpert
+from pipeline.experts.methods import METHODS
 from state import lock
 from state.store import Store
 
@@ -72,7 +72,7 @@ def _reading(live: Live) -> Iterator[Check]:
         yield ok("encoder", f"{encoder.checkpoint.name}, as in version {live.manifest.version}")
         yield _probe(live)
         yield _index(live)
-        expert = LoraExpert.new(encoder, "probe", seed=0)
+        expert = METHODS[live.settings.expert].new(encoder, "probe", seed=0)
         weights = expert.parameter_count
         expert.detach()
         yield ok("experts", f"the encoder takes them, {weights:,} weights each")

@@ -39,6 +39,10 @@ TrainMinutesOption = Annotated[
 MaxExpertsOption = Annotated[
     int | None, typer.Option("--max-experts", help="Experts that may be live at once.")
 ]
+ExpertOption = Annotated[
+    str | None,
+    typer.Option("--expert", help='How a new expert changes the encoder: "lora" or "prefix".'),
+]
 SideOption = Annotated[
     str | None,
     typer.Option("--side", help='"auto" also tries experts that re-encode their documents.'),

@@ -11,6 +11,7 @@ from nightshift.cli import output
 from nightshift.cli.options import (
     DEFAULT_STORE,
     DebugOption,
+    ExpertOption,
     FalseAlarmsOption,
     GateMarginOption,
     GateToleranceOption,
@@ -44,6 +45,7 @@ def update(
     gate_margin: GateMarginOption = None,
     gate_tolerance: GateToleranceOption = None,
     train_minutes: TrainMinutesOption = None,
+    expert: ExpertOption = None,
     side: SideOption = None,
     max_experts: MaxExpertsOption = None,
     index: IndexOption = None,
@@ -67,6 +69,7 @@ def update(
             "gate_margin": gate_margin,
             "gate_tolerance": gate_tolerance,
             "train_minutes": train_minutes,
+            "expert": expert,
             "side": side,
             "max_experts": max_experts,
             "index": index,

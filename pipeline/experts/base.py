@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 
@@ -13,7 +13,8 @@ class Expert(Protocol):
     """A small, frozen set of weights that changes how queries of one kind are encoded."""
 
     name: str
-    method: str
+    method: ClassVar[str]
+    learning_rate: ClassVar[float]
 
     @property
     def parameter_count(self) -> int:

@@ -223,7 +223,7 @@ def perturbed(encoder: Encoder, name: str) -> LoraExpert:
 def test_a_revision_starts_from_its_parent_which_stays_as_it_is(
     ground: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "LEARNING_RATE", 0.0)
+    monkeypatch.setattr(LoraExpert, "learning_rate", 0.0)
     parent = perturbed(ground.live.encoder, "e1")
     before = parent.state()
     revision = ground.new("k2", about(ground.live.encoder, "law"), "e1-2", parent).expert

@@ -15,7 +15,8 @@ from bench.quality.systems.answering import Always, names_found
 from bench.quality.systems.base import STEPS, Lived, Search
 from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
 from bench.quality.systems.on_floor import OnFloor
-from pipeline.experts.lora import WEIGHTS, LoraExpert
+from pipeline.experts.lora import LoraExpert
+from pipeline.experts.tuned import WEIGHTS
 from pipeline.retriever import Retriever
 
 ABOUT = {

@@ -1,0 +1,144 @@
+"""What experts of peft share: some weights of their own among many that stay as they are."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from nightshift.errors import EncoderError
+from pipeline.encoder import Encoder
+from pipeline.experts.weights import Weights
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+class Tuned(ABC):
+    """One named adapter of an encoder; silent unless attached."""
+
+    method: ClassVar[str]
+    learning_rate: ClassVar[float]
+
+    def __init__(self, encoder: Encoder, name: str) -> None:
+        self.encoder = encoder
+        self.name = name
+
+    @classmethod
+    @abstractmethod
+    def new(cls, encoder: Encoder, name: str, seed: int) -> Self:
+        """A fresh expert of that name; the seed decides its first weights."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, encoder: Encoder, name: str, folder: Path) -> Self:
+        """An expert from its folder; its config is read, none of it is run."""
+
+    @abstractmethod
+    def state(self) -> Weights:
+        """A copy of its weights."""
+
+    @abstractmethod
+    def detach(self) -> None:
+        """Remove it from the encoder for good."""
+
+    @abstractmethod
+    def _own(self) -> dict[str, torch.nn.Parameter]:
+        """Its weights, by their names among `weights_in` the encoder."""
+
+    @abstractmethod
+    def _put(self, state: Weights) -> None:
+        """Weights that fit, put in place."""
+
+    @abstractmethod
+    def _config(self) -> Any:
+        """peft's description of it."""
+
+    @abstractmethod
+    def _speaking(self) -> Any:
+        """A context inside which the encoder runs through it."""
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Inside, the encoder runs through this expert; outside, it is the frozen encoder again."""
+        with self._speaking():
+            self.encoder.guest = self
+            try:
+                yield
+            finally:
+                self.encoder.guest = None
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self._own().values())
+
+    def trainable(self) -> list[torch.nn.Parameter]:
+        """Open exactly its weights for training and return them."""
+        own = self._own()
+        everything = weights_in(self.encoder)
+        for name, parameter in everything.items():
+            parameter.requires_grad_(name in own)
+        opened = {name for name, parameter in everything.items() if parameter.requires_grad}
+        if not own or opened != set(own):
+            raise EncoderError(f"training {self.name} would change weights that are not its own")
+        return list(own.values())
+
+    def freeze(self) -> None:
+        """Close all weights."""
+        for parameter in weights_in(self.encoder).values():
+            parameter.requires_grad_(False)
+
+    def restore(self, state: Weights) -> None:
+        """Put a copy back."""
+        if {n: w.shape for n, w in self.state().items()} != {n: w.shape for n, w in state.items()}:
+            raise EncoderError(
+                f"the weights of {self.name} do not fit this encoder", hint="nightshift verify"
+            )
+        self._put(state)
+
+    def save(self, folder: Path) -> None:
+        """Write it in peft's format, with no path of this machine in it."""
+        config = copy(self._config())
+        config.inference_mode = True
+        if isinstance(getattr(config, "target_modules", None), set):
+            # A set is written in another order by every process.
+            config.target_modules = sorted(config.target_modules)
+        config.save_pretrained(str(folder))
+        save_file(self.state(), folder / WEIGHTS)
+
+    def read(self, folder: Path) -> None:
+        """Take the weights of a folder, or leave the encoder."""
+        try:
+            self.restore(load_file(folder / WEIGHTS))
+        except Exception:
+            self.detach()
+            raise
+
+    def rest_hash(self) -> str:
+        """SHA-256 over every weight in the encoder that is not this expert's."""
+        own = self._own()
+        digest = hashlib.sha256()
+        for name, parameter in sorted(weights_in(self.encoder).items()):
+            if name not in own:
+                digest.update(parameter.detach().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def weights_in(encoder: Encoder) -> dict[str, torch.nn.Parameter]:
+    """Every weight there is by name: the encoder's, and those of all experts in it."""
+    named = dict(encoder.model.named_parameters(prefix="model"))
+    if encoder.prefixed is not None:
+        named |= encoder.prefixed.prompt_encoder.named_parameters(prefix="prefix")
+    return named
+
+
+def public_name(encoder: Encoder) -> str:
+    """An encoder's name without the machine's path to it."""
+    name = encoder.checkpoint.name
+    return Path(name).resolve().name if Path(name).is_dir() else name
