@@ -1,0 +1,23 @@
+"""TIES: small changes are dropped, signs are elected, and those that disagree stay out.
+
+    keep the KEPT largest entries of each;  sign = sign(Σ w_t M_t);  mean of w_t M_t of that sign
+
+P. Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", NeurIPS 2023. The
+arithmetic is peft's.
+"""
+
+from __future__ import annotations
+
+import torch
+from peft.utils.merge_utils import ties as peft_ties
+
+KEPT = 0.5
+
+
+def ties(matrices: list[torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
+    """
+    >>> up, down = torch.tensor([[4.0, 0.1]]), torch.tensor([[-1.0, 0.2]])
+    >>> ties([up, down], torch.tensor([0.5, 0.5]))
+    tensor([[2., 0.]])
+    """
+    return peft_ties(matrices, weights.to(matrices[0].dtype), KEPT)
