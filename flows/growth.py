@@ -26,7 +26,8 @@ from pipeline.trial import Candidate, Trial
 
 def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     """Settle each group in turn, starting from `modules`; what waits goes to the pool."""
-    growth = Growth(modules)
+    rule = grounds.live.settings.router
+    growth = Growth(replace(modules, router=replace(modules.router, rule=rule)))
     for group in groups:
         growth = _settle(grounds, growth, group)
     pool = pool_after(grounds, groups)

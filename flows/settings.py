@@ -10,7 +10,13 @@ from pipeline.index import EXACT
 
 AUTOMATIC = "auto"
 QUERY = "query"
-EXPERTS = ("lora", "prefix")
+CHOICES = {
+    "expert": ("lora", "prefix"),
+    "router": ("softmax", "margin", "nearest"),
+    "side": (QUERY, AUTOMATIC),
+    "approval": (AUTOMATIC,),
+}
+"""Settings that are one of a few words."""
 
 
 def _setting(default: Any, told: str, least: float | None = None) -> Any:
@@ -35,6 +41,7 @@ class Settings:
     gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
     expert: str = _setting("lora", '"lora" or "prefix": how a new expert changes the encoder')
+    router: str = _setting("softmax", '"softmax", "margin" or "nearest": how kinds share a query')
     side: str = _setting(
         QUERY, '"query", or "auto": experts that re-encode their kind are tried too, where it pays'
     )
@@ -53,17 +60,12 @@ class Settings:
                 raise UsageError(
                     f"{one.name} is at least {least}, not {value}", hint="nightshift config"
                 )
-        if self.expert not in EXPERTS:
-            known = " or ".join(f'"{name}"' for name in EXPERTS)
-            raise UsageError(f"expert is {known}, not {self.expert!r}", hint="nightshift config")
-        if self.side not in (QUERY, AUTOMATIC):
-            raise UsageError(
-                f'side is "{QUERY}" or "{AUTOMATIC}", not {self.side!r}', hint="nightshift config"
-            )
-        if self.approval != AUTOMATIC:
-            raise UsageError(
-                f'approval is "{AUTOMATIC}", not {self.approval!r}', hint="nightshift config"
-            )
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                told = " or ".join(f'"{one}"' for one in known)
+                raise UsageError(
+                    f"{name} is {told}, not {getattr(self, name)!r}", hint="nightshift config"
+                )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -2,7 +2,7 @@
 
 Every kind keeps a few centroids of its training queries, as the frozen encoder sees them; kinds
 without an expert have them too and lead to the frozen encoder. With s_k the cosine to the nearest
-centroid of kind k, the weights are
+centroid of kind k, the weights are those of a rule (pipeline/routing/), by default
 
     w_k = softmax_k(s_k / sharpness),
 
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from pipeline.encoder import Vectors
+from pipeline.routing.methods import RULES, SOFTMAX
 
 FROZEN = "frozen"
 SHARPNESS = 0.05
@@ -50,6 +51,7 @@ class Router:
     experts: Mapping[str, str] = field(default_factory=dict)
     floor: float = -1.0
     sharpness: float = SHARPNESS
+    rule: str = SOFTMAX
 
     def similarity(self, queries: Vectors) -> npt.NDArray[np.float64]:
         """Cosine of each query to the nearest prototype of each kind: (queries, kinds)."""
@@ -63,7 +65,7 @@ class Router:
         similarity = self.similarity(queries)
         return [
             self._merge(line) if nearest >= self.floor else {FROZEN: 1.0}
-            for line, nearest in zip(self._softmax(similarity), similarity.max(axis=1), strict=True)
+            for line, nearest in zip(self._weights(similarity), similarity.max(axis=1), strict=True)
         ]
 
     def weigh(self, queries: Vectors, of_kind: Mapping[str, float], other: float) -> list[float]:
@@ -74,7 +76,7 @@ class Router:
             return [other] * len(queries)
         similarity = self.similarity(queries)
         values = np.array([of_kind.get(kind, other) for kind in self.prototypes])
-        weighed = self._softmax(similarity) @ values
+        weighed = self._weights(similarity) @ values
         near = similarity.max(axis=1) >= self.floor
         return [float(value) for value in np.where(near, weighed, other)]
 
@@ -104,6 +106,7 @@ class Router:
             "experts": dict(self.experts),
             "floor": self.floor,
             "sharpness": self.sharpness,
+            "rule": self.rule,
         }
         (folder / "router.json").write_text(json.dumps(page, sort_keys=True, indent=2))
 
@@ -112,12 +115,12 @@ class Router:
         page = json.loads((folder / "router.json").read_text())
         points = load_file(folder / "prototypes.safetensors")
         prototypes = {kind: points[kind] for kind in page["kinds"]}
-        return cls(prototypes, page["experts"], page["floor"], page["sharpness"])
+        # A router from before there were rules has the one that there was.
+        rule = page.get("rule", SOFTMAX)
+        return cls(prototypes, page["experts"], page["floor"], page["sharpness"], rule)
 
-    def _softmax(self, similarity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.sharpness)
-        normal: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
-        return normal
+    def _weights(self, similarity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return RULES[self.rule](similarity, self.sharpness)
 
     def _merge(self, weights: npt.NDArray[np.float64]) -> Route:
         total: Route = {}

@@ -43,6 +43,10 @@ ExpertOption = Annotated[
     str | None,
     typer.Option("--expert", help='How a new expert changes the encoder: "lora" or "prefix".'),
 ]
+RouterOption = Annotated[
+    str | None,
+    typer.Option("--router", help='How kinds share a query: "softmax", "margin" or "nearest".'),
+]
 SideOption = Annotated[
     str | None,
     typer.Option("--side", help='"auto" also tries experts that re-encode their documents.'),
