@@ -5,7 +5,8 @@
 All domains (judged documents and a quarter of the others) make one index. Each domain in turn is
 taught an expert from the queries about two thirds of the documents that training queries name, and
 from spans of the others; what is measured is nDCG@10 over the whole index on the queries about the
-last third, of that expert against the frozen encoder, with several shares of what was learned kept.
+last third, of that expert against the frozen encoder, with several shares of what was learned kept,
+and with a head besides (none kept: with a head alone).
 Each third is held out in turn. `test` queries are never read. Cells that the file has already are
 not run again; intervals resample documents, because several queries may ask about one.
 """
@@ -17,7 +18,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import product
@@ -38,8 +39,10 @@ from pipeline.checkpoint import locate
 from pipeline.documents import Key, Pair
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.weights import Weights, between, mean_of
+from pipeline.head import Head, train_head
 from pipeline.lessons import lessons
 from pipeline.measures import Scores
+from pipeline.overlay import Overlaid, Overlay, lay_by
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
@@ -52,7 +55,8 @@ MOST_PAIRS = 900
 TARGETS, ALL = "pipeline.experts.lora.TARGETS", ["query", "key", "value", "dense"]
 """Which of a BERT's linear layers carry an expert; peft chooses layers only among names."""
 MEAN = "mean of thirds"
-SHARES_KEPT = (0.25, 0.5, 0.75, 1.0)
+SHARES_KEPT = (0.0, 0.5, 0.75, 1.0)
+WITH_HEAD = " with a head"
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "now": {},
     MEAN: {},
@@ -67,6 +71,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "last 3 layers": {"pipeline.experts.lora.LAYERS": 3, TARGETS: ALL},
     "last 2 layers": {"pipeline.experts.lora.LAYERS": 2, TARGETS: ALL},
     "query and value": {TARGETS: ["query", "value"]},
+    "head temperature .03": {"pipeline.head.TEMPERATURE": 0.03},
+    "head of half the units": {"pipeline.head.HIDDEN": 0.25},
     "no spans": {"flows.groups.MANY": 0},
     "one span each": {"flows.groups.SPANS_EACH": 1},
 }
@@ -93,10 +99,13 @@ def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> di
         frozen = hear(Retriever(live.encoder, {}, Router(), live.index), judged, live.library)
         before, gains = quality(frozen), {}
         about = np.array([min(one.relevant) for one in frozen])
+        head = _overlay(live, asked, [document.key for document in inside], seed)
         for share in SHARES_KEPT:
             expert.restore(between(start, learned, share))
-            retriever = Retriever(live.encoder, {"tried": expert}, router, live.index)
-            gains[share] = quality(hear(retriever, judged, live.library)) - before
+            for name, overlaid in (("", {}), (WITH_HEAD, {"tried": head})):
+                retriever = Retriever(live.encoder, {"tried": expert}, router, live.index, overlaid)
+                found = quality(hear(retriever, judged, live.library))
+                gains[f"{share}{name}"] = found - before
     finally:
         expert.detach()
     return {
@@ -108,10 +117,18 @@ def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> di
         "queries": len(before),
         "documents": len(set(about.tolist())),
         "frozen": float(before.mean()),
-        "gain": {str(share): float(gain.mean()) for share, gain in gains.items()},
-        "interval": {str(share): _by_document(gain, about) for share, gain in gains.items()},
+        "gain": {name: float(gain.mean()) for name, gain in gains.items()},
+        "interval": {name: _by_document(gain, about) for name, gain in gains.items()},
         "cpu_seconds": spent,
     }
+
+
+def _overlay(live: Live, asked: Questions, keys: Sequence[Key], seed: int) -> Overlaid:
+    """The domain's documents as a head sees them that was taught the same questions."""
+    head = Head.new(live.encoder.dimension, seed)
+    train_head(live.encoder, head, lessons(asked, live.library), minutes=60, seed=seed)
+    overlay = Overlay((lay_by(head, live.library, keys),), head=head)
+    return Overlaid(overlay, live.library, live.index)
 
 
 def _mean_of_thirds(live: Live, asked: Questions, seed: int) -> Weights:
@@ -211,7 +228,7 @@ def main() -> None:
 
 def _line(cell: Mapping[str, Any]) -> str:
     gains = " ".join(f"{100 * gain:+5.1f}" for gain in cell["gain"].values())
-    low, high = (100 * end for end in cell["interval"][str(KEPT)])
+    low, high = (100 * end for end in cell["interval"][f"{KEPT}{WITH_HEAD}"])
     return (
         f"{cell['domain']:<16}{cell['variant']:<18}{cell['third']} {100 * cell['frozen']:5.1f} "
         f"{gains} ({low:+.1f} to {high:+.1f}) {cell['cpu_seconds']:.0f} s"

@@ -8,11 +8,11 @@ from typing import Any
 
 from flows.groups import Group
 from flows.membership import Grounds
-from flows.modules import BOTH, ExpertFacts, Kind, Modules
+from flows.modules import BOTH, HEAD, ExpertFacts, Kind, Modules
 from flows.outcome import Outcome
 from flows.shares import with_share
 from pipeline.experts.base import Expert
-from pipeline.overlay import Overlay, lay
+from pipeline.overlay import Overlay, lay, lay_by
 from pipeline.router import prototypes_of
 from pipeline.trial import Candidate
 
@@ -46,14 +46,16 @@ def adopt(
 ) -> Growth:
     """Take a new expert into the module set, and its overlay with it."""
     training, overlay = new.training, new.overlay
-    reencoded = len(overlay.parts[0].keys) if overlay else 0
+    head = overlay.head if overlay else None
+    reencoded = len(overlay.parts[0].keys) if overlay and head is None else 0
+    ending = "" if overlay is None else BOTH if head is None else HEAD
     facts = ExpertFacts(
         name=new.expert.name,
-        method=f"{new.expert.method}{BOTH}" if overlay else new.expert.method,
+        method=new.expert.method + ending,
         kind=kind.id,
         parent=parent,
         born=grounds.version,
-        parameters=new.expert.parameter_count,
+        parameters=new.expert.parameter_count + (head.parameter_count if head else 0),
         queries=training.queries if training else 0,
         seconds=training.seconds if training else 0.0,
         gate=new.verdict.as_json(),
@@ -113,13 +115,17 @@ def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Gro
     if name not in overlays or growth.modules.experts[name].kind != kind.id:
         return growth
     keys = [document.key for document in group.documents]
-    expert = grounds.live.experts[name]
-    part = lay(grounds.live.encoder, expert, grounds.library, keys, grounds.progress)
+    head = overlays[name].head
+    if head is not None:
+        part = lay_by(head, grounds.library, keys)
+    else:
+        expert = grounds.live.experts[name]
+        part = lay(grounds.live.encoder, expert, grounds.library, keys, grounds.progress)
     grown = replace(overlays[name], parts=(*overlays[name].parts, part))
     return replace(
         growth,
         overlays={**growth.overlays, name: grown},
-        reencoded=growth.reencoded + len(part.keys),
+        reencoded=growth.reencoded + (len(part.keys) if head is None else 0),
     )
 
 

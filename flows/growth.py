@@ -12,12 +12,12 @@ from flows.groups import Group
 from flows.membership import Grounds, compared, experts_of_kin, grown_kind, pool_after
 from flows.modules import Kind, Modules
 from flows.outcome import Outcome
-from flows.settings import AUTOMATIC
+from flows.settings import AUTOMATIC, QUERY
 from flows.shares import with_frozen_shares
-from flows.sides import better_side, both_sides
-from pipeline.documents import REAL
+from flows.sides import better_side, both_sides, documents_of
+from pipeline.documents import REAL, Key
 from pipeline.gate import Bounds
-from pipeline.overlay import Overlaid
+from pipeline.overlay import Overlaid, Overlay
 from pipeline.retriever import Retriever
 from pipeline.side import too_late
 from pipeline.terms import name_of
@@ -66,7 +66,7 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
     kind = replace(kind, asked=kind.documents)
     if len(set(trial.live.router.experts.values())) >= grounds.live.settings.max_experts:
         return _full(grounds, growth, kind, group, reuse)
-    new = trial.new(kind.id, kind.questions, name)
+    new = trial.new(kind.id, kind.questions, name, laid=_laid(grounds, kind, group))
     told = None
     if reuse is None or (
         new.verdict.accepted and (reuse.expert.name not in kin or trial.beats(new, reuse))
@@ -102,15 +102,17 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
     name = grounds.revision(root, growth.modules.experts)
     overlays = {**grounds.live.overlays, **growth.overlays}
     told = None
-    if parent in overlays:
-        both = both_sides(trial, kind, group, name, trial.live.experts[parent], overlays[parent])
+    overlay = overlays.get(parent)
+    if overlay is not None and overlay.head is None:
+        both = both_sides(trial, kind, group, name, trial.live.experts[parent], overlay)
         late = too_late(both)
         if late:
             reason = f"{parent} stays: {late}"
             return enter(growth, kind, group, "reuse", reason, parent)
         new = both.whole(both.first_fold())
     else:
-        new = trial.new(kind.id, kind.questions, name, trial.live.experts[parent])
+        laid = _laid(grounds, kind, group, overlay)
+        new = trial.new(kind.id, kind.questions, name, trial.live.experts[parent], laid)
         new, told = _sided(grounds, trial, kind, group, new)
     kind = replace(kind, taught=len(kind.questions.teaching))
     if new.verdict.accepted:
@@ -118,6 +120,15 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
     new.expert.detach()
     reason = joined(f"{parent} stays, a revision was refused: {new.verdict.reason}", told)
     return enter(growth, kind, group, "reuse", reason, parent, new.verdict.as_json())
+
+
+def _laid(
+    grounds: Grounds, kind: Kind, group: Group, overlay: Overlay | None = None
+) -> Collection[Key]:
+    """The documents that a head may rewrite, where the settings let one be tried."""
+    if grounds.live.settings.side == QUERY:
+        return ()
+    return documents_of(kind, group, overlay)
 
 
 def _sided(

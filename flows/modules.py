@@ -5,7 +5,8 @@ router            prototypes and floor
 pool              documents that wait, with their features
 kind/K/...        statistics, birth (statistics when it was first seen), questions
 expert/E          an adapter folder
-overlay/E/N       documents as the expert sees them, a part a night (both-sided experts only)
+head/E            what rewrites the documents of an expert's kind, if it has a head
+overlay/E/N       those documents as its head or the expert itself sees them, a part a night
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
 from pipeline.experts.methods import METHODS
 from pipeline.experts.tuned import Tuned
+from pipeline.head import Head
 from pipeline.kinds import KindStatistics, Layers
 from pipeline.overlay import Overlay, Part, Scale
 from pipeline.questions import Questions
@@ -34,7 +36,9 @@ from state.store import Store
 
 FEATURES = "features.npy"
 BOTH = "-both"
-"""Ends the method of an expert that rewrites its documents too."""
+"""Ends the method of an expert that has encoded its documents too."""
+HEAD = "+head"
+"""Ends the method of one with a head that rewrites vectors."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,11 @@ def save_modules(
         else:
             names[name] = modules.stored[name]
         names |= {old: modules.stored[old] for old in overlay_names(modules, expert)}
+        if f"head/{expert}" in modules.stored:
+            names[f"head/{expert}"] = modules.stored[f"head/{expert}"]
     for expert, overlay in (overlays or {}).items():
+        if overlay.head is not None and f"head/{expert}" not in names:
+            names[f"head/{expert}"] = store.objects.put(overlay.head.save)
         for number, laid in enumerate(overlay.parts, start=1):
             name = f"{OVERLAY}{expert}/{number:08d}"
             if name not in names:
@@ -191,7 +199,7 @@ def load_experts(store: Store, modules: Modules, encoder: Encoder) -> dict[str, 
 
 def method_of(facts: ExpertFacts) -> type[Tuned]:
     """How an expert works, whichever sides it is for."""
-    return METHODS[facts.method.removesuffix(BOTH)]
+    return METHODS[facts.method.removesuffix(BOTH).removesuffix(HEAD)]
 
 
 def load_overlays(store: Store, modules: Modules) -> dict[str, Overlay]:
@@ -202,7 +210,9 @@ def load_overlays(store: Store, modules: Modules) -> dict[str, Overlay]:
         if scale is not None:
             names = overlay_names(modules, expert)
             parts = [Part.load(store.objects.open(modules.stored[name])) for name in names]
-            overlays[expert] = Overlay(tuple(parts), Scale(*scale))
+            head = modules.stored.get(f"head/{expert}")
+            rewriting = Head.load(store.objects.open(head)) if head else None
+            overlays[expert] = Overlay(tuple(parts), Scale(*scale), rewriting)
     return overlays
 
 

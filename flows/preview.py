@@ -20,12 +20,12 @@ from flows.outcome import Outcome
 from flows.settings import Settings
 from nightshift.errors import NothingToDo
 from pipeline.chosen import Chosen
+from pipeline.crossfit import FOLDS
 from pipeline.decision import wish
 from pipeline.kinds import groups_of
 from pipeline.progress import Progress, silent
 from pipeline.terms import name_of
 from pipeline.training import EPOCHS
-from pipeline.trial import FOLDS
 from state.store import Store
 
 SAMPLE = 400

@@ -9,11 +9,11 @@ from nightshift.errors import UsageError
 from pipeline.index import EXACT
 
 AUTOMATIC = "auto"
-QUERY = "query"
+QUERY, HEAD = "query", "head"
 CHOICES = {
     "expert": ("lora", "prefix"),
     "router": ("softmax", "margin", "nearest"),
-    "side": (QUERY, AUTOMATIC),
+    "side": (QUERY, HEAD, AUTOMATIC),
     "approval": (AUTOMATIC,),
 }
 """Settings that are one of a few words."""
@@ -43,7 +43,8 @@ class Settings:
     expert: str = _setting("lora", '"lora" or "prefix": how a new expert changes the encoder')
     router: str = _setting("softmax", '"softmax", "margin" or "nearest": how kinds share a query')
     side: str = _setting(
-        QUERY, '"query", or "auto": experts that re-encode their kind are tried too, where it pays'
+        HEAD,
+        '"query", "head": rewrites vectors of documents too, or "auto": encodes anew where it pays',
     )
     max_experts: int = _setting(32, "experts that may be live at once", 0)
     index: str = _setting(EXACT, 'FAISS index factory, such as "HNSW32"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.groups import Group
 from flows.modules import Kind
+from pipeline.documents import Key
 from pipeline.experts.base import Expert
 from pipeline.overlay import Overlay
 from pipeline.side import BothSides, choose_side
@@ -30,8 +31,13 @@ def both_sides(
     parent: Expert | None = None,
     overlay: Overlay | None = None,
 ) -> BothSides:
-    """Both sides of the documents that are known to be of the kind: asked about, new, laid over."""
+    """Both sides of the documents that are known to be of the kind."""
+    keys = documents_of(kind, group, overlay)
+    return BothSides(trial, kind.id, kind.questions, keys, name, parent)
+
+
+def documents_of(kind: Kind, group: Group, overlay: Overlay | None = None) -> set[Key]:
+    """The documents that are known to be of the kind: asked about, new, laid over."""
     keys = {pair.key for pair in kind.questions.pairs}
     keys |= {document.key for document in group.documents}
-    keys |= {key for part in (overlay.parts if overlay else ()) for key in part.keys}
-    return BothSides(trial, kind.id, kind.questions, keys, name, parent)
+    return keys | {key for part in (overlay.parts if overlay else ()) for key in part.keys}

@@ -3,12 +3,14 @@
 documents.parquet   a row per document: its key, the hash of its text, how many passages it has
 vectors.npy         a row per passage
 
-A query that its route gives to the expert scores these documents by
+A query q that its route gives to the expert scores these documents, and all others, by
 
-    s = a (½ f(q)·f(d) + ½ e(q)·e(d)) + b,
+    a head g       ½ q·f(d) + ½ g(f(q))·g(f(d))                others  ½ q·f(d) + ½ g(f(q))·f(d)
+    re-encoding    a (½ f(q)·f(d) + ½ e(q)·e(d)) + b           others  q·f(d)
 
-all others as ever. a and b give both spaces the same location and spread, so that hits of either
-compare. Frozen vectors stay where they are: without its overlay, an index is what it was.
+A head changes vectors a little, so hits of either compare as they are; where an expert e has
+encoded documents anew, a and b give both spaces the same location and spread. Frozen vectors stay
+where they are: without its overlay, an index is what it was.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import pyarrow.parquet as pq
 from pipeline.documents import Key
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.base import Expert
+from pipeline.head import Head
 from pipeline.index import Found, Index, Shelf
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
@@ -93,6 +96,8 @@ class Overlay:
 
     parts: tuple[Part, ...]
     scale: Scale = AS_IS
+    head: Head | None = None
+    """What rewrote the documents, unless the expert itself has encoded them."""
 
     def vectors(self, library: Library) -> dict[int, Vectors]:
         """The vectors of each document that is still there and still says what it said."""
@@ -103,6 +108,14 @@ class Overlay:
                 if number is not None and library.text_hash(number) == text_hash:
                     found[number] = part.vectors[part.first[row] : part.first[row + 1]]
         return found
+
+
+def lay_by(head: Head, library: Library, keys: Iterable[Key]) -> Part:
+    """These documents, where they are live, through a head."""
+    there = sorted(key for key in set(keys) if key in library.number_of)
+    vectors = [library.vectors(library.number_of[key]) for key in there]
+    rewritten = head.rewrite(np.concatenate(vectors)) if vectors else np.empty((0, 0), np.float32)
+    return _part(library, there, [len(some) for some in vectors], rewritten)
 
 
 def lay(
@@ -117,11 +130,15 @@ def lay(
     texts = [library.texts(library.number_of[key]) for key in there]
     with expert.attached():
         encoded = encoder.encode_documents([text for some in texts for text in some], progress)
+    return _part(library, there, [len(some) for some in texts], encoded.vectors)
+
+
+def _part(library: Library, keys: Sequence[Key], passages: Sequence[int], vectors: Vectors) -> Part:
     return Part(
-        tuple(there),
-        tuple(library.text_hash(library.number_of[key]) for key in there),
-        np.concatenate([[0], np.cumsum([len(some) for some in texts], dtype=np.int64)]),
-        encoded.vectors,
+        tuple(keys),
+        tuple(library.text_hash(library.number_of[key]) for key in keys),
+        np.concatenate([[0], np.cumsum(passages, dtype=np.int64)]),
+        vectors,
     )
 
 
@@ -131,7 +148,7 @@ class Overlaid:
     def __init__(self, overlay: Overlay, library: Library, index: Index) -> None:
         learned = overlay.vectors(library)
         self.numbers = sorted(learned)
-        self.scale = overlay.scale
+        self.scale, self.head = overlay.scale, overlay.head
         self.beneath = index.without(self.numbers)
         pairs = [np.hstack([library.vectors(n), learned[n]]) for n in self.numbers]
         self.first = np.concatenate([[0], np.cumsum([len(p) for p in pairs], dtype=np.int64)])
@@ -143,16 +160,20 @@ class Overlaid:
         self, composed: Vectors, frozen: Vectors, learned: Vectors, k: int
     ) -> list[list[Found]]:
         """The k best of both, best first; equal scores in order of arrival."""
-        beneath = self.beneath.search(composed, k)
+        low, high = composed, both_halves(frozen, learned)
+        if self.head is not None:
+            rewritten = self.head.rewrite(frozen)
+            low, high = (composed + rewritten) / np.float32(2), both_halves(composed, rewritten)
+        beneath = self.beneath.search(low, k)
         if not self.numbers:
             return beneath
-        above = self.above.search(both_halves(frozen, learned), k)
+        above = self.above.search(high, k)
         return [
             sorted(
-                [*low, *(self._calibrated(hit) for hit in high)],
+                [*near, *(self._calibrated(hit) for hit in laid)],
                 key=lambda hit: (-hit.score, hit.number),
             )[:k]
-            for low, high in zip(beneath, above, strict=True)
+            for near, laid in zip(beneath, above, strict=True)
         ]
 
     def _calibrated(self, hit: Found) -> Found:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.both_sides import estimate, split, train_both
+from pipeline.crossfit import FOLDS, concatenated, folds_for, judges_of_fold, without_fold
 from pipeline.documents import Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
@@ -25,7 +26,7 @@ from pipeline.overlay import Overlaid, Overlay, calibrate, lay
 from pipeline.questions import Questions
 from pipeline.router import prototypes_of
 from pipeline.training import Lessons, Training
-from pipeline.trial import FOLDS, PLENTY, Candidate, Trial, concatenated
+from pipeline.trial import Candidate, Trial
 from pipeline.tried import Tried
 
 WORTH = 0.01
@@ -69,8 +70,8 @@ class BothSides:
 
     def first_fold(self) -> Tried:
         """The queries of the first fold, through an expert taught without its documents."""
-        trial, asked = self.trial, self.trial.crossfit_judges(self.questions, 0)
-        learn = trial.without_fold(self.questions, 0)
+        trial, asked = self.trial, judges_of_fold(self.questions, 0, self.trial.spent)
+        learn = without_fold(self.questions, 0)
         if not self._crossfits or not len(learn) or not len(asked):
             return Tried()
         share = SHARE_OF_FOLD / (1 + SHARE_OF_FOLD)
@@ -91,12 +92,12 @@ class BothSides:
         own = first_fold + trial.tried(router, judging, {expert.name: expert}, overlay)
         asked = judging
         if len(first_fold):
-            asked = concatenated([trial.crossfit_judges(self.questions, 0), judging])
+            asked = concatenated([judges_of_fold(self.questions, 0, self.trial.spent), judging])
         return trial.candidate(self.kind, expert, router, own, asked, training, overlay)
 
     @property
     def _crossfits(self) -> bool:
-        return len(self.questions.judging.answers) < PLENTY
+        return bool(folds_for(self.questions))
 
     def _taught(
         self, questions: Questions, name: str, seconds: float

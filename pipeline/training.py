@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,6 +80,28 @@ def together(trainings: Sequence[Training], queries: int) -> Training:
     )
 
 
+class Pupil(Protocol):
+    """Whoever has weights to learn by."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    def trainable(self) -> Sequence[torch.Tensor]:
+        """Open the weights for training and return them."""
+        ...
+
+    def attached(self) -> AbstractContextManager[None]:
+        """Inside, losses are of these weights."""
+        ...
+
+    def freeze(self) -> None:
+        """Close the weights again."""
+        ...
+
+
 class Course(Protocol):
     """Lessons made ready for the loop below; rows are whatever the course deals in batches."""
 
@@ -115,7 +138,7 @@ def train(
 
 def run(
     course: Course,
-    expert: Expert,
+    expert: Pupil,
     started: float,
     *,
     minutes: float,
@@ -171,20 +194,44 @@ def steps_of(course: Course) -> int:
     return EPOCHS * -(-len(course.rows) // course.batch)
 
 
-class _Course:
-    """Lessons made ready: tokens, frozen query vectors, candidates as a tensor."""
+class Candidates:
+    """What lessons may be answered by, as tensors; among very many some are drawn."""
+
+    def __init__(self, lessons: Lessons, seed: int) -> None:
+        self.answers = lessons.answers
+        self.random = np.random.default_rng(seed)
+        self.rows, self.queries = np.arange(len(lessons.queries)), len(lessons.queries)
+        self.candidates = torch.from_numpy(lessons.candidates)
+
+    def sampled(self, rows: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Candidate rows for a batch, and where each candidate stands among them."""
+        count = len(self.candidates)
+        if count <= MOST_CANDIDATES:
+            everything = torch.arange(count)
+            return everything, everything
+        drawn = self.random.choice(count, MOST_CANDIDATES, replace=False)
+        own = np.concatenate([self.answers[row] for row in rows])
+        columns = torch.from_numpy(np.union1d(drawn, own))
+        place = torch.full((count,), -1)
+        place[columns] = torch.arange(len(columns))
+        return columns, place
+
+    def answers_among(self, rows: npt.NDArray[np.int64], place: torch.Tensor) -> list[torch.Tensor]:
+        """Where each query's answers stand among the sampled candidates."""
+        return [place[torch.from_numpy(self.answers[row])] for row in rows]
+
+
+class _Course(Candidates):
+    """Lessons made ready: tokens, frozen query vectors, candidates."""
 
     batch = BATCH
 
     def __init__(self, encoder: Encoder, lessons: Lessons, seed: int) -> None:
+        super().__init__(lessons, seed)
         self.encoder = encoder
         self.tokens = encoder.tokenise(lessons.queries, "query")
         self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
-        self.answers = lessons.answers
-        self.random = np.random.default_rng(seed)
-        self.rows, self.queries = np.arange(len(lessons.queries)), len(lessons.queries)
         self.lengths = np.array([len(ids) for ids in self.tokens])
-        self.candidates = torch.from_numpy(lessons.candidates)
 
     def deal(self, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
         """Batches of queries of about the same length: in others half of the work is padding."""
@@ -199,34 +246,28 @@ class _Course:
     def loss(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Mean loss of some queries."""
         vectors = self._vectors(rows)
-        columns, place = self._candidates(rows)
+        columns, place = self.sampled(rows)
         logits = vectors @ self.candidates[columns].T / TEMPERATURE
-        targets = []
-        for line, row in enumerate(rows):
-            own = place[torch.from_numpy(self.answers[row])]
-            with torch.no_grad():
-                target = own[logits[line, own].argmax()]
-            others = own[own != target]
-            logits[line, others] = -torch.inf
-            targets.append(target)
-        return torch.nn.functional.cross_entropy(logits, torch.stack(targets))
+        return ranked(logits, self.answers_among(rows, place))
 
     def _vectors(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> torch.Tensor:
         learned = self.encoder.embed([self.tokens[row] for row in rows])
         return torch.nn.functional.normalize(self.frozen[rows] + learned, dim=1)
 
-    def _candidates(self, rows: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Candidate rows for a batch, and where each candidate stands among them."""
-        count = len(self.candidates)
-        if count <= MOST_CANDIDATES:
-            everything = torch.arange(count)
-            return everything, everything
-        sampled = self.random.choice(count, MOST_CANDIDATES, replace=False)
-        own = np.concatenate([self.answers[row] for row in rows])
-        columns = torch.from_numpy(np.union1d(sampled, own))
-        place = torch.full((count,), -1)
-        place[columns] = torch.arange(len(columns))
-        return columns, place
+
+def ranked(logits: torch.Tensor, answers: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Mean of -log softmax at each line's best answer, its other answers left out.
+
+    >>> ranked(torch.tensor([[0.0, 9.0, 0.0]]), [torch.tensor([0, 1])]) < 0.001
+    tensor(True)
+    """
+    targets = []
+    for line, own in enumerate(answers):
+        with torch.no_grad():
+            target = own[logits[line, own].argmax()]
+        logits[line, own[own != target]] = -torch.inf
+        targets.append(target)
+    return torch.nn.functional.cross_entropy(logits, torch.stack(targets))
 
 
 def _schedule(step: int, total: int) -> float:

@@ -8,33 +8,30 @@ everything, and a third less to teach (docs/decisions.md). The judging tenth tau
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.documents import SPAN, Key
+from pipeline.crossfit import FOLDS, all_judges, folds_for, judges_of_fold, without_fold
+from pipeline.documents import Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.methods import METHODS
 from pipeline.experts.weights import Weights, mean_of
 from pipeline.gate import BOUNDS, Bounds, Verdict, judge
+from pipeline.head import Head, train_head
 from pipeline.lessons import lessons
 from pipeline.library import Library
 from pipeline.measures import Scores, interval
-from pipeline.overlay import Overlaid, Overlay
+from pipeline.overlay import Overlaid, Overlay, lay_by
 from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.training import Training, together, train
 from pipeline.tried import Heard, Tried, hear, quality
-
-FOLDS = 3
-PLENTY = 400
-"""With so many judging queries, cross-fitting would not make the gate any surer."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,9 @@ class Part:
     tried: Tried = field(default_factory=Tried)
     training: Training | None = None
     weights: Weights = field(default_factory=dict)
+    headed: Tried = field(default_factory=Tried)
+    """The same queries where a head, taught likewise, has rewritten the documents too."""
+    head: Weights = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,31 +86,45 @@ class Trial:
         """Serve the kind by an expert that is there already."""
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
-        asked = self._judged(questions)
+        asked = all_judges(questions, self.spent)
         tried = self.tried(router, asked)
         return self.candidate(kind, expert, router, tried, asked, None)
 
     def new(
-        self, kind: str, questions: Questions, name: str, parent: Expert | None = None
+        self,
+        kind: str,
+        questions: Questions,
+        name: str,
+        parent: Expert | None = None,
+        laid: Collection[Key] = (),
     ) -> Candidate:
-        """Serve the kind by an expert taught for it, from scratch or from its parent's weights."""
+        """Serve the kind by an expert taught for it, from scratch or from its parent's weights;
+        and by a head over the documents `laid`, if that is surely better.
+        """
         judging, teaching = questions.judging, questions.teaching
         if not len(teaching):
             expert = self.fresh(name, parent)
             return self.candidate(kind, expert, self.live.router, Tried(), judging, None)
-        folds = 0 if len(judging.answers) >= PLENTY else FOLDS
         parts = [
-            self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", parent)
-            for fold in range(folds)
+            self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", parent, laid)
+            for fold in folds_for(questions)
         ]
         expert = self.fresh(name, parent)
         training = self._fitted(expert, teaching, parts)
+        head = self._head(teaching, [part.head for part in parts if part.head]) if laid else None
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
-        asked = self._judged(questions) if folds else judging
-        own = sum((part.tried for part in parts), Tried())
-        own += self.tried(router, judging, {name: expert})
-        candidate = self.candidate(kind, expert, router, own, asked, training)
+        asked = all_judges(questions, self.spent)
+        fresh = {name: expert}
+        own = sum((part.tried for part in parts), Tried()) + self.tried(router, judging, fresh)
+        overlay = None
+        if head is not None:
+            laid_over = Overlay((lay_by(head, self.library, laid),), head=head)
+            headed = sum((part.headed for part in parts), Tried())
+            headed += self.tried(router, judging, fresh, laid_over)
+            if surely_more(headed.gains, own.gains):
+                own, overlay = headed, laid_over
+        candidate = self.candidate(kind, expert, router, own, asked, training, overlay)
         return replace(candidate, first_fold=parts[0].tried.gains) if parts else candidate
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
@@ -123,15 +137,20 @@ class Trial:
         """Whether the costlier candidate gains more, with confidence, on the same queries."""
         if len(better.own) != len(simpler.own):
             return better.verdict.gain > simpler.verdict.interval[1]
-        low, _ = interval(better.own - simpler.own, 0.90)
-        return low > 0
+        return surely_more(better.own, simpler.own)
 
     def _out_of_fold(
-        self, kind: str, questions: Questions, fold: int, name: str, parent: Expert | None
+        self,
+        kind: str,
+        questions: Questions,
+        fold: int,
+        name: str,
+        parent: Expert | None,
+        laid: Collection[Key],
     ) -> Part:
         """The queries of one fold, through an expert taught without its documents."""
-        learn = self.without_fold(questions, fold)
-        asked = self.crossfit_judges(questions, fold)
+        learn = without_fold(questions, fold)
+        asked = judges_of_fold(questions, fold, self.spent)
         if not len(learn) or not len(asked):
             return Part()
         expert = self.fresh(name, parent)
@@ -139,9 +158,26 @@ class Trial:
             training = self._teach(expert, learn, self.minutes / FOLDS)
             points = prototypes_of(learn.typical.vectors, self.seed)
             router = self.router(kind, points, name, questions)
-            return Part(self.tried(router, asked, {name: expert}), training, expert.state())
+            fresh = {name: expert}
+            part = Part(self.tried(router, asked, fresh), training, expert.state())
+            if not laid:
+                return part
+            head = self._head(learn, [])
+            overlay = Overlay((lay_by(head, self.library, laid),), head=head)
+            headed = self.tried(router, asked, fresh, overlay)
+            return replace(part, headed=headed, head=head.state())
         finally:
             expert.detach()
+
+    def _head(self, questions: Questions, parts: Sequence[Weights]) -> Head:
+        """A head taught these questions, or the mean of those that the folds have."""
+        if len(parts) == FOLDS:
+            return Head(mean_of(parts))
+        head = Head.new(self.live.encoder.dimension, self.seed)
+        made = lessons(questions, self.library)
+        training = train_head(self.live.encoder, head, made, minutes=self.minutes, seed=self.seed)
+        self.taught.append(training.seconds)
+        return head
 
     def _fitted(self, expert: Expert, teaching: Questions, parts: Sequence[Part]) -> Training:
         """The expert as the mean of those of all folds, or taught at once where one is missing."""
@@ -150,36 +186,6 @@ class Trial:
             return self._teach(expert, teaching, self.minutes)
         expert.restore(mean_of([part.weights for part in parts]))
         return together(trainings, len(teaching.answers))
-
-    def without_fold(self, questions: Questions, fold: int) -> Questions:
-        """Queries that may teach whoever is judged by this fold."""
-        teach = questions.teaching
-        return teach.where(
-            lambda pair: all(_fold(key) != fold for key in teach.answers[pair.query])
-        )
-
-    def crossfit_judges(self, questions: Questions, fold: int) -> Questions:
-        """Queries of one fold that may judge: real ones, or those of the judging generator."""
-        answers = questions.answers
-        tenth = set(questions.judging.answers)
-        return (
-            questions.where(lambda pair: pair.origin != SPAN)
-            .real_if_enough()
-            .where(
-                lambda pair: (
-                    pair.query not in tenth
-                    and all(_fold(key) == fold for key in answers[pair.query])
-                    and not self.spent & answers[pair.query]
-                )
-            )
-        )
-
-    def _judged(self, questions: Questions) -> Questions:
-        """All queries that judge under cross-fitting, fold by fold, then the judging tenth."""
-        if len(questions.judging.answers) >= PLENTY:
-            return questions.judging
-        parts = [self.crossfit_judges(questions, fold) for fold in range(FOLDS)]
-        return concatenated([*parts, questions.judging])
 
     def router(self, kind: str, points: Vectors, expert: str, questions: Questions) -> Router:
         """The live router with this kind in it, and the floor that would be published with it."""
@@ -275,14 +281,11 @@ class Trial:
         )
 
 
-def concatenated(parts: list[Questions]) -> Questions:
-    return replace(
-        parts[0],
-        pairs=tuple(pair for part in parts for pair in part.pairs),
-        vectors=np.concatenate([part.vectors for part in parts]),
-    )
+def surely_more(better: Scores, simpler: Scores) -> bool:
+    """Whether one is higher than the other, query by query, with confidence.
 
-
-def _fold(key: Key) -> int:
-    digest = hashlib.sha256("\0".join(("fold", *key)).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") % FOLDS
+    >>> surely_more(np.full(40, 0.1), np.zeros(40)), surely_more(np.zeros(40), np.zeros(40))
+    (True, False)
+    """
+    low, _ = interval(better - simpler, 0.90)
+    return low > 0

@@ -73,7 +73,7 @@ def test_it_helps_queries_that_never_taught_it(two_sided: Store, two_sided_store
     assert learned.metrics["nDCG@10"] > frozen.metrics["nDCG@10"] + 0.1
 
 
-def test_by_default_queries_alone_are_tried_and_nothing_is_laid_over(grown: Store) -> None:
+def test_where_queries_alone_do_as_well_nothing_is_laid_over(grown: Store) -> None:
     manifest = grown.manifest()
     [outcome] = manifest.facts["outcomes"]
     assert "both sides" not in outcome["reason"]

@@ -35,7 +35,11 @@ def spawned_store(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 24)
         patch.setattr(prefix, "TOKENS", 8)
-        update(Store.open(folder / "store"), [batch], settings=Settings(expert=request.param))
+        update(
+            Store.open(folder / "store"),
+            [batch],
+            settings=Settings(expert=request.param, side="query"),
+        )
     return folder / "store"
 
 
@@ -79,7 +83,7 @@ def test_the_next_expert_may_be_of_another_method(spawned: Store, tmp_path: Path
     batch = worlds.write_batch(tmp_path / "ore", "ore", range(150))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 12)
-        update(spawned, [batch], settings=Settings(expert="lora"))
+        update(spawned, [batch], settings=Settings(expert="lora", side="query"))
     with open_live(spawned) as live:
         methods = {name: facts.method for name, facts in live.modules.experts.items()}
         assert set(methods.values()) == {"lora", *OTHERS}

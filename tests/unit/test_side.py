@@ -13,6 +13,7 @@ from conftest import WORDS
 
 from pipeline import side, training
 from pipeline.both_sides import _BothSides
+from pipeline.crossfit import judges_of_fold
 from pipeline.documents import Document, Key, Pair, passages
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
@@ -139,9 +140,9 @@ def test_what_takes_longer_than_what_is_left_is_not_tried(
 
 
 def test_the_fold_that_judges_taught_nothing(both: BothSides, record: Record) -> None:
-    asked = {pair.key for pair in both.trial.crossfit_judges(both.questions, 0).pairs}
+    asked = {pair.key for pair in judges_of_fold(both.questions, 0).pairs}
     gains = both.first_fold()
-    assert len(gains) == len(both.trial.crossfit_judges(both.questions, 0).answers)
+    assert len(gains) == len(judges_of_fold(both.questions, 0).answers)
     assert asked
     assert not asked & record.taught[0]
     assert not any(judges(key) for key in record.taught[0])
@@ -195,7 +196,7 @@ def test_the_side_that_surely_gains_more_is_chosen(
 ) -> None:
     monkeypatch.setattr(training, "EPOCHS", 12)
     monkeypatch.setattr(_BothSides, "batch", 8)
-    asked = len(both.trial.crossfit_judges(both.questions, 0).answers)
+    asked = len(judges_of_fold(both.questions, 0).answers)
     both = replace(both, trial=replace(both.trial, minutes=60))
     queries = stand_in(both, [0.001] * (3 * asked), asked)
     choice = choose_side(both, queries)
@@ -207,7 +208,7 @@ def test_the_side_that_surely_gains_more_is_chosen(
 
 
 def test_the_side_that_does_not_is_not_taught_any_further(both: BothSides) -> None:
-    asked = len(both.trial.crossfit_judges(both.questions, 0).answers)
+    asked = len(judges_of_fold(both.questions, 0).answers)
     queries = stand_in(both, [0.9] * (3 * asked), asked)
     choice = choose_side(both, queries)
     assert choice.candidate is queries

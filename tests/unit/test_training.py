@@ -231,7 +231,7 @@ def test_where_candidates_are_sampled_the_answers_are_among_them(
     seen = set()
     for start in range(0, 30, 3):
         rows = np.arange(start, start + 3)
-        columns, place = course._candidates(rows)
+        columns, place = course.sampled(rows)
         own = torch.from_numpy(np.concatenate([answers[row] for row in rows]))
         assert torch.equal(columns[place[own]], own)
         assert 8 <= len(columns) <= 8 + 6
@@ -242,7 +242,7 @@ def test_where_candidates_are_sampled_the_answers_are_among_them(
 
 def test_with_few_candidates_all_of_them_count(tiny_encoder: Encoder, documents: Vectors) -> None:
     course = training._Course(tiny_encoder, few_lessons(documents, [[0], [1]]), seed=0)
-    columns, place = course._candidates(np.array([0]))
+    columns, place = course.sampled(np.array([0]))
     assert columns.tolist() == place.tolist() == list(range(6))
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from conftest import WORDS
 
-from pipeline import training, trial
+from pipeline import crossfit, training, trial
 from pipeline.documents import SPAN, TERMS, Document, Key, Pair, Passage
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
@@ -124,8 +124,8 @@ def record(monkeypatch: pytest.MonkeyPatch, library: Library) -> Record:
 def test_nobody_is_judged_by_a_document_that_taught(ground: Trial, record: Record) -> None:
     questions = about(ground.live.encoder, "law")
     ground.new("k2", questions, "e1")
-    assert len(record.taught) == trial.FOLDS
-    assert len(record.events) > trial.FOLDS
+    assert len(record.taught) == crossfit.FOLDS
+    assert len(record.events) > crossfit.FOLDS
     for taught, judged in record.events:
         assert taught
         assert judged
@@ -146,10 +146,10 @@ def test_a_query_about_documents_of_several_folds_neither_teaches_nor_judges_acr
 
 
 def test_folds_are_dealt_by_document_and_about_equal() -> None:
-    folds = [trial._fold(("law", str(number))) for number in range(3000)]
-    assert np.bincount(folds).tolist() == pytest.approx([1000] * trial.FOLDS, abs=80)
-    tenth = [trial._fold(key) for key in (("x", str(n)) for n in range(9000)) if judges(key)]
-    assert np.bincount(tenth).tolist() == pytest.approx([300] * trial.FOLDS, abs=60)
+    folds = [crossfit.fold_of(("law", str(number))) for number in range(3000)]
+    assert np.bincount(folds).tolist() == pytest.approx([1000] * crossfit.FOLDS, abs=80)
+    tenth = [crossfit.fold_of(key) for key in (("x", str(n)) for n in range(9000)) if judges(key)]
+    assert np.bincount(tenth).tolist() == pytest.approx([300] * crossfit.FOLDS, abs=60)
 
 
 def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
@@ -177,7 +177,7 @@ def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
     assert sum(route.get(FROZEN, 0) > 0.5 for route in home) > 0.9 * len(home)
     assert candidate.training is not None
     assert candidate.training.queries > 0.8 * len(questions.teaching.answers)
-    assert len(ground.taught) == trial.FOLDS
+    assert len(ground.taught) == crossfit.FOLDS
 
 
 def test_only_the_candidate_stays_in_the_encoder(ground: Trial) -> None:
@@ -191,7 +191,7 @@ def test_only_the_candidate_stays_in_the_encoder(ground: Trial) -> None:
 def test_with_plenty_of_judging_queries_one_expert_is_taught(
     ground: Trial, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "PLENTY", 10)
+    monkeypatch.setattr(crossfit, "PLENTY", 10)
     questions = about(ground.live.encoder, "law", wordings=3)
     candidate = ground.new("k2", questions, "e1")
     assert len(record.taught) == 1

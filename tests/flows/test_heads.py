@@ -1,0 +1,129 @@
+"""Nights with heads: a kind's documents are rewritten where that pays, and taken back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import worlds
+
+from flows.evaluate import evaluate
+from flows.live import open_live
+from flows.night import update
+from flows.rollback import rollback
+from flows.settings import Settings
+from pipeline import training
+from pipeline.index import Found
+from state.store import Store
+
+QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
+
+
+@pytest.fixture(scope="session")
+def headed_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
+    """A night about the law: a head gets the steps that a random encoder needs, queries few."""
+    folder = tmp_path_factory.mktemp("headed")
+    shutil.copytree(first_store, folder / "store")
+    batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "EPOCHS", 40)
+        patch.setattr(training._Course, "batch", 1000)
+        update(Store.open(folder / "store"), [batch])
+    return folder / "store"
+
+
+@pytest.fixture
+def headed(headed_store: Path, tmp_path: Path) -> Store:
+    shutil.copytree(headed_store, tmp_path / "headed")
+    return Store.open(tmp_path / "headed")
+
+
+def answers(store: Store, version: int | None = None) -> list[list[Found]]:
+    with open_live(store, version) as live:
+        return live.retriever.ask(QUERIES, 20).found
+
+
+def test_where_a_head_pays_the_kind_is_rewritten_and_nothing_encoded(headed: Store) -> None:
+    manifest = headed.manifest()
+    [outcome] = manifest.facts["outcomes"]
+    assert outcome["outcome"] == "spawn", outcome["reason"]
+    assert manifest.facts["encoded"] == 150
+    assert manifest.facts["reencoded"] == 0
+    with open_live(headed) as live:
+        facts, head = live.modules.experts["e1"], live.overlays["e1"].head
+        assert facts.method == "lora+head"
+        assert head is not None
+        assert facts.parameters == live.experts["e1"].parameter_count + head.parameter_count
+        keys = {("default", f"law-{number}") for number in range(150)}
+        assert set(live.overlays["e1"].parts[0].keys) == keys
+        number = live.library.number_of["default", "law-7"]
+        laid = live.overlays["e1"].vectors(live.library)[number]
+        assert np.allclose(laid, head.rewrite(live.library.vectors(number)), atol=1e-6)
+
+
+def test_it_helps_queries_that_never_taught_it(headed: Store, headed_store: Path) -> None:
+    with open_live(headed) as live:
+        folder = headed_store.parent / "law"
+        learned = evaluate(live, folder, leg="dense")
+        frozen = evaluate(live, folder, frozen=True)
+    assert learned.metrics["nDCG@10"] > frozen.metrics["nDCG@10"] + 0.1
+
+
+def test_other_kinds_find_what_they_found(headed: Store) -> None:
+    with open_live(headed) as live:
+        found = live.retriever.ask(QUERIES[1:2], 20, leg="dense")
+        assert list(found.routes) == [{"frozen": 1.0}]
+        assert found.found == live.retriever.ask_frozen(QUERIES[1:2], 20).found
+
+
+def test_a_rollback_takes_the_head_back_and_can_be_taken_back(headed: Store) -> None:
+    with_head = answers(headed)
+    first = answers(headed, 1)
+    rollback(headed, 1, "the expert was wrong")
+    assert not any(name.startswith(("overlay/", "head/")) for name in headed.manifest().modules)
+    with open_live(headed) as live:
+        frozen = live.retriever.ask_frozen(QUERIES, 20).found
+        assert live.retriever.ask(QUERIES, 20, leg="dense").found == frozen
+    rollback(headed, 1, "the night was wrong", documents=True)
+    assert answers(headed) == first
+    rollback(headed, 2, "it was not", documents=True)
+    assert answers(headed) == with_head
+    assert not headed.verify()
+
+
+def test_the_next_night_of_the_kind_is_rewritten_by_the_same_head(
+    headed: Store, tmp_path: Path
+) -> None:
+    before = headed.manifest().modules
+    update(headed, [worlds.write_batch(tmp_path / "b", "law", range(150, 180))])
+    after = headed.manifest().modules
+    assert after["head/e1"] == before["head/e1"]
+    assert after["overlay/e1/00000001"] == before["overlay/e1/00000001"]
+    with open_live(headed) as live:
+        assert [len(part.keys) for part in live.overlays["e1"].parts] == [150, 30]
+        found = live.retriever.ask(QUERIES[:1], 500).found[0]
+        assert sorted(hit.number for hit in found) == sorted(live.library.number_of.values())
+
+
+def test_a_revision_has_a_head_of_its_own_or_none(headed: Store, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "EPOCHS", 20)
+        update(headed, [worlds.write_batch(tmp_path / "b", "law", range(150, 260))])
+    manifest = headed.manifest()
+    [outcome] = manifest.facts["outcomes"]
+    assert outcome["gate"] is not None
+    expert = outcome["expert"]
+    with open_live(headed) as live:
+        headed_now = live.modules.experts[expert].method == "lora+head"
+        assert (f"head/{expert}" in manifest.modules) == headed_now == (expert in live.overlays)
+        assert set(live.overlays) <= {expert}
+
+
+def test_on_the_query_side_alone_there_is_none(first_store: Path, tmp_path: Path) -> None:
+    shutil.copytree(first_store, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    batch = worlds.write_batch(tmp_path / "law", "law", range(150))
+    update(store, [batch], settings=Settings(side="query"))
+    assert not any(name.startswith(("overlay/", "head/")) for name in store.manifest().modules)
