@@ -2,7 +2,7 @@
 
     python -m bench.sides --data DIR --first wiki_science --kind tv_friends --most 250 --out FILE
 
-DIR is as for `bench.one_night`. Every figure is nDCG@10 over the whole index, through the router,
+DIR holds domains in BEIR layout. Every figure is nDCG@10 over the whole index, through the router,
 against the frozen encoder, with a paired bootstrap interval of the difference.
 """
 
