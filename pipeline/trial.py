@@ -99,7 +99,7 @@ class Trial:
         laid: Collection[Key] = (),
     ) -> Candidate:
         """Serve the kind by an expert taught for it, from scratch or from its parent's weights;
-        and by a head over the documents `laid`, if that is surely better.
+        and by a head over the documents `laid`, if that is better.
         """
         judging, teaching = questions.judging, questions.teaching
         if not len(teaching):
@@ -122,7 +122,7 @@ class Trial:
             laid_over = Overlay((lay_by(head, self.library, laid),), head=head)
             headed = sum((part.headed for part in parts), Tried())
             headed += self.tried(router, judging, fresh, laid_over)
-            if surely_more(headed.gains, own.gains):
+            if headed.gains.sum() > own.gains.sum():
                 own, overlay = headed, laid_over
         candidate = self.candidate(kind, expert, router, own, asked, training, overlay)
         return replace(candidate, first_fold=parts[0].tried.gains) if parts else candidate
