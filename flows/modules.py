@@ -114,7 +114,7 @@ class Modules:
     router: Router
     pool: Pool
     shares: Mapping[str, float] = field(default_factory=dict)
-    """How much words count for each expert, and where none is asked; a version made before there
+    """How much words count for each kind; a version made before there
     was keyword search has none, which is the default for all."""
     stored: Mapping[str, str] = field(default_factory=dict)
     """Object ids of what was loaded, by module name; weights and overlays are only ever here."""
