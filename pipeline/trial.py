@@ -125,7 +125,10 @@ class Trial:
             if headed.gains.sum() > own.gains.sum():
                 own, overlay = headed, laid_over
         candidate = self.candidate(kind, expert, router, own, asked, training, overlay)
-        return replace(candidate, first_fold=parts[0].tried.gains) if parts else candidate
+        if not parts:
+            return candidate
+        first = parts[0].headed if overlay else parts[0].tried
+        return replace(candidate, first_fold=first.gains)
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""

@@ -15,6 +15,7 @@ from flows.rollback import rollback
 from flows.settings import Settings
 from pipeline import training
 from pipeline.both_sides import _BothSides
+from pipeline.head import Head
 from pipeline.index import Found
 from state.store import Store
 
@@ -23,7 +24,8 @@ QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5
 
 @pytest.fixture(scope="session")
 def two_sided_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
-    """A night about the law: both sides get the steps that a random encoder needs, queries few."""
+    """A night about the law: both sides get the steps that a random encoder needs, queries few,
+    and heads none, since in this world they do as well."""
     folder = tmp_path_factory.mktemp("two_sided")
     shutil.copytree(first_store, folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
@@ -31,6 +33,7 @@ def two_sided_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path)
         patch.setattr(training, "EPOCHS", 12)
         patch.setattr(training._Course, "batch", 1000)
         patch.setattr(_BothSides, "batch", 8)
+        patch.setattr(Head, "learning_rate", 0.0)
         update(Store.open(folder / "store"), [batch], settings=Settings(side="auto"))
     return folder / "store"
 
