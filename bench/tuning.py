@@ -57,6 +57,7 @@ TARGETS, ALL = "pipeline.experts.lora.TARGETS", ["query", "key", "value", "dense
 MEAN = "mean of thirds"
 SHARES_KEPT = (0.0, 0.5, 0.75, 1.0)
 WITH_HEAD = " with a head"
+RANK_8 = {"pipeline.experts.lora.RANK": 8, "pipeline.experts.lora.ALPHA": 16}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "now": {},
     MEAN: {},
@@ -66,13 +67,12 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "rate 2e-3": {"pipeline.experts.lora.LoraExpert.learning_rate": 2e-3},
     "epochs 8": {"pipeline.training.EPOCHS": 8},
     "epochs 2": {"pipeline.training.EPOCHS": 2},
-    "rank 4": {"pipeline.experts.lora.RANK": 4, "pipeline.experts.lora.ALPHA": 8},
-    "rank 16": {"pipeline.experts.lora.RANK": 16, "pipeline.experts.lora.ALPHA": 32},
+    "rank 8": RANK_8,
+    "rank 8, head of half the units": {**RANK_8, "pipeline.head.HIDDEN": 0.25},
     "last 3 layers": {"pipeline.experts.lora.LAYERS": 3, TARGETS: ALL},
     "last 2 layers": {"pipeline.experts.lora.LAYERS": 2, TARGETS: ALL},
     "query and value": {TARGETS: ["query", "value"]},
     "head temperature .03": {"pipeline.head.TEMPERATURE": 0.03},
-    "head of half the units": {"pipeline.head.HIDDEN": 0.25},
     "no spans": {"flows.groups.MANY": 0},
     "one span each": {"flows.groups.SPANS_EACH": 1},
 }
@@ -80,14 +80,19 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> dict[str, Any]:
     """An expert of a domain, taught with a constant changed, without a third of the documents."""
+    with changed(VARIANTS[variant]):
+        return _tried(live, domain, variant, third, seed)
+
+
+def _tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> dict[str, Any]:
     learn, held = _pairs(domain, third)
     rows = [row for key, row in live.library.number_of.items() if key[1].startswith(domain.name)]
     inside = [live.library.document(row) for row in rows]
     expert = LoraExpert.new(live.encoder, "tried", seed)
-    start, began = expert.state(), time.process_time()
+    start, size, began = expert.state(), expert.parameter_count, time.process_time()
     try:
-        with changed({**VARIANTS[variant], "pipeline.training.KEPT": 1.0}):
-            asked = groups.ask_about(live.encoder, inside, learn, groups.MANY, seed)
+        asked = groups.ask_about(live.encoder, inside, learn, groups.MANY, seed)
+        with changed({"pipeline.training.KEPT": 1.0}):
             if variant == MEAN:
                 expert.restore(_mean_of_thirds(live, asked, seed))
             else:
@@ -99,10 +104,10 @@ def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> di
         frozen = hear(Retriever(live.encoder, {}, Router(), live.index), judged, live.library)
         before, gains = quality(frozen), {}
         about = np.array([min(one.relevant) for one in frozen])
-        head = _overlay(live, asked, [document.key for document in inside], seed)
+        head, overlay = _headed(live, asked, [document.key for document in inside], seed)
         for share in SHARES_KEPT:
             expert.restore(between(start, learned, share))
-            for name, overlaid in (("", {}), (WITH_HEAD, {"tried": head})):
+            for name, overlaid in (("", {}), (WITH_HEAD, {"tried": overlay})):
                 retriever = Retriever(live.encoder, {"tried": expert}, router, live.index, overlaid)
                 found = quality(hear(retriever, judged, live.library))
                 gains[f"{share}{name}"] = found - before
@@ -116,6 +121,7 @@ def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> di
         "pairs": len(learn),
         "queries": len(before),
         "documents": len(set(about.tolist())),
+        "parameters": {"expert": size, "head": head.parameter_count},
         "frozen": float(before.mean()),
         "gain": {name: float(gain.mean()) for name, gain in gains.items()},
         "interval": {name: _by_document(gain, about) for name, gain in gains.items()},
@@ -123,12 +129,12 @@ def tried(live: Live, domain: Domain, variant: str, third: int, seed: int) -> di
     }
 
 
-def _overlay(live: Live, asked: Questions, keys: Sequence[Key], seed: int) -> Overlaid:
-    """The domain's documents as a head sees them that was taught the same questions."""
+def _headed(live: Live, asked: Questions, keys: Sequence[Key], seed: int) -> tuple[Head, Overlaid]:
+    """A head taught the same questions, and the domain's documents as it sees them."""
     head = Head.new(live.encoder.dimension, seed)
     train_head(live.encoder, head, lessons(asked, live.library), minutes=60, seed=seed)
     overlay = Overlay((lay_by(head, live.library, keys),), head=head)
-    return Overlaid(overlay, live.library, live.index)
+    return head, Overlaid(overlay, live.library, live.index)
 
 
 def _mean_of_thirds(live: Live, asked: Questions, seed: int) -> Weights:

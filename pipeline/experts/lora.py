@@ -21,8 +21,8 @@ from pipeline.encoder import Encoder
 from pipeline.experts.tuned import Tuned, public_name, weights_in
 from pipeline.experts.weights import Weights
 
-RANK = 8
-ALPHA = 16
+RANK = 4
+ALPHA = 8
 TARGETS: str | list[str] = "all-linear"
 LAYERS: int | None = None
 """How many of the last layers carry an expert; None: all."""
