@@ -15,6 +15,7 @@ from flows.outcome import Outcome
 from flows.settings import AUTOMATIC, QUERY
 from flows.shares import with_frozen_shares
 from flows.sides import better_side, both_sides, documents_of
+from pipeline.composition.methods import COMPOSITIONS
 from pipeline.documents import REAL, Key
 from pipeline.gate import Bounds
 from pipeline.overlay import Overlaid, Overlay
@@ -163,7 +164,10 @@ def _trial(grounds: Grounds, growth: Growth) -> Trial:
         for name, overlay in {**live.overlays, **growth.overlays}.items()
     }
     router = growth.modules.router
-    retriever = Retriever(live.encoder, experts, router, grounds.index, overlaid)
+    composition = COMPOSITIONS[live.settings.compose]
+    retriever = Retriever(
+        live.encoder, experts, router, grounds.index, overlaid, composition=composition
+    )
     others = {id_: kind.questions for id_, kind in growth.modules.kinds.items()}
     return Trial(
         retriever,

@@ -14,6 +14,7 @@ from flows.modules import Modules, load_experts, load_modules, load_overlays
 from flows.settings import Settings
 from nightshift.errors import EncoderMismatch
 from pipeline.checkpoint import locate
+from pipeline.composition.methods import COMPOSITIONS
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
 from pipeline.index import Index
@@ -107,6 +108,7 @@ class Live:
             overlaid,
             lexical,
             self.modules.shares,
+            COMPOSITIONS[self.settings.compose],
         )
 
 

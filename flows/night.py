@@ -26,7 +26,7 @@ from flows.modules import save_modules
 from flows.outcome import Outcome
 from flows.publication import library_facts, publish, size_facts
 from flows.settings import Settings
-from nightshift.errors import NothingToDo
+from nightshift.errors import NothingToDo, UsageError
 from pipeline.batch import Batch
 from pipeline.decision import Findings, look
 from pipeline.detector import DRIFT_THRESHOLD
@@ -86,6 +86,7 @@ def update(
 
 def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = silent) -> Night:
     """One night: take in `batch` and publish what becomes of it."""
+    refuse_another_form(live)
     clock = Clock(run, batch.digest)
     intake = clock.step("ingest", ingest, batch, live.library)
     told = batch.digest in taken(live.store.history())
@@ -115,6 +116,16 @@ def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = sil
     }
     version = clock.step("publish", go_live, live, shelves, growth, reason(outcomes), facts)
     return Night(batch.name, version, outcomes, intake.counts, encoding.encoded, clock.seconds)
+
+
+def refuse_another_form(live: Live) -> None:
+    """Experts answer in the form in which they were taught, or not at all."""
+    spoken = Settings.from_json(dict(live.manifest.facts["settings"])).compose
+    if live.modules.router.experts and live.settings.compose != spoken:
+        raise UsageError(
+            f'the live experts were taught for compose = "{spoken}", not "{live.settings.compose}"',
+            hint="nightshift rollback 1",
+        )
 
 
 def go_live(

@@ -13,6 +13,7 @@ QUERY, HEAD = "query", "head"
 CHOICES = {
     "expert": ("lora", "prefix"),
     "router": ("softmax", "margin", "nearest"),
+    "compose": ("halves", "blend"),
     "side": (QUERY, HEAD, AUTOMATIC),
     "approval": (AUTOMATIC,),
 }
@@ -42,6 +43,10 @@ class Settings:
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
     expert: str = _setting("lora", '"lora" or "prefix": how a new expert changes the encoder')
     router: str = _setting("softmax", '"softmax", "margin" or "nearest": how kinds share a query')
+    compose: str = _setting(
+        "halves",
+        '"halves" or "blend": vectors of experts, half frozen, or one pass through their sum',
+    )
     side: str = _setting(
         HEAD,
         '"query", "head": rewrites vectors of documents too, or "auto": encodes anew where it pays',

@@ -1,11 +1,9 @@
 """From a question to documents: frozen vector, route, experts, composed vector, one search; and
 what the words find, fused with it.
 
-    q = normalise( Σ_e w_e v_e ),   v_frozen = f(q),   v_e = normalise( f(q) + e(q) )
-
-The frozen vector keeps half of every expert's say: alone, an expert loses what it was not taught.
-Queries that their route gives to an expert with an overlay see its documents through it. How much
-the words of a query count is what they count for its kinds, weighted as its route weighs them.
+How a route and its experts become one vector is the composition's (pipeline/composition/). Queries
+that their route gives to an expert with an overlay see its documents through it. How much the words
+of a query count is what they count for its kinds, weighted as its route weighs them.
 """
 
 from __future__ import annotations
@@ -14,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from nightshift.errors import UsageError
+from pipeline.composition.base import Composition, Learned
+from pipeline.composition.methods import HALVES
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.base import Expert
 from pipeline.fusion import DEFAULT_SHARE, DEPTH, fuse
@@ -43,8 +41,6 @@ class Answers:
     lexical: list[list[Found]] = field(default_factory=list)
 
 
-Learned = Mapping[str, tuple[list[int], Vectors]]
-"""Expert -> rows of the queries that go through it, and their vectors as it makes them."""
 HOME = 0.5
 """A query sees an expert's overlay if its route gives that expert at least so much."""
 
@@ -63,6 +59,7 @@ class Retriever:
         overlaid: Mapping[str, Overlaid] | None = None,
         lexical: Lexical | None = None,
         shares: Mapping[str, float] | None = None,
+        composition: Composition = HALVES,
     ) -> None:
         self.encoder = encoder
         self.experts = experts
@@ -71,6 +68,7 @@ class Retriever:
         self.overlaid = dict(overlaid or {})
         self.lexical = lexical
         self.shares = dict(shares or {})
+        self.composition = composition
 
     def ask(
         self, queries: Sequence[str], k: int, *, frozen: Vectors | None = None, leg: Leg = "both"
@@ -80,8 +78,8 @@ class Retriever:
         routes = self.router.route(vectors)
         if leg == "lexical":
             return Answers(routes, self._named(queries, k))
-        learned = self.learn(queries, routes)
-        composed = mix(vectors, routes, learned)
+        learned = self.composition.learn(self.encoder, self.experts, queries, routes)
+        composed = self.composition.mix(vectors, routes, learned)
         dense = self._search(vectors, composed, routes, learned, self._depth(k, leg))
         return self._answers(queries, vectors, routes, dense, k, leg)
 
@@ -123,15 +121,6 @@ class Retriever:
         ]
         return Answers(routes, found, shares, dense, lexical)
 
-    def learn(self, queries: Sequence[str], routes: Sequence[Route]) -> Learned:
-        """The queries as the experts see them; each expert runs once, on its own queries."""
-        learned = {}
-        for name in sorted({name for route in routes for name in route} - {FROZEN}):
-            rows = [row for row, route in enumerate(routes) if name in route]
-            with self.experts[name].attached():
-                learned[name] = rows, self.encoder.encode_queries([queries[row] for row in rows])
-        return learned
-
     def _search(
         self,
         frozen: Vectors,
@@ -157,24 +146,3 @@ def _home(route: Route) -> str | None:
     """The expert whose overlay a query sees, if it has one."""
     name = max(route, key=lambda name: route[name])
     return name if route[name] >= HOME else None
-
-
-def mix(frozen: Vectors, routes: Sequence[Route], learned: Learned) -> Vectors:
-    """The query vectors that the routes ask for.
-
-    What goes to the frozen encoder alone stays as it is, to the last bit.
-    """
-    composed = frozen.copy()
-    mixed = [row for row, route in enumerate(routes) if set(route) != {FROZEN}]
-    for row in mixed:
-        composed[row] *= routes[row].get(FROZEN, 0.0)
-    for name, (rows, vectors) in learned.items():
-        weights = np.array([[routes[row][name]] for row in rows], np.float32)
-        composed[rows] += weights * _unit(frozen[rows] + vectors)
-    composed[mixed] = _unit(composed[mixed])
-    return composed
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return unit

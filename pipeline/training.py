@@ -2,10 +2,11 @@
 
 Loss of a pair (query, document), with s = 1 / TEMPERATURE:
 
-    -log  exp(s q·d⁺) / Σ_d exp(s q·d),        q = normalise(frozen(query) + expert(query))
+    -log  exp(s q·d⁺) / Σ_d exp(s q·d),        q = taught(frozen(query), expert(query))
 
-where d runs over the passages of documents that have training pairs themselves. Only those could
-have been the answer; letting all others be negatives teaches which documents get asked about
+where `taught` is the composition's (pipeline/composition/), ours normalise(frozen + expert), and d
+runs over the passages of documents that have training pairs themselves. Only those could have been
+the answer; letting all others be negatives teaches which documents get asked about
 (docs/decisions.md). Other known answers of the query are left out of the sum.
 
 Of what was learned a share is kept, KEPT: on the way from the first weights to the tuned ones lie
@@ -24,6 +25,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.composition.base import Composition
+from pipeline.composition.methods import HALVES
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.weights import between
@@ -125,11 +128,12 @@ def train(
     *,
     minutes: float,
     seed: int,
+    composition: Composition = HALVES,
     progress: Progress = silent,
 ) -> Training:
     """Train `expert` in place on `lessons`; everything else stays untouched."""
     started = time.monotonic()
-    course = _Course(encoder, lessons, seed)
+    course = _Course(encoder, lessons, seed, composition)
     start = expert.state()
     training = run(course, expert, started, minutes=minutes, seed=seed, progress=progress)
     expert.restore(between(start, expert.state(), KEPT))
@@ -226,9 +230,11 @@ class _Course(Candidates):
 
     batch = BATCH
 
-    def __init__(self, encoder: Encoder, lessons: Lessons, seed: int) -> None:
+    def __init__(
+        self, encoder: Encoder, lessons: Lessons, seed: int, composition: Composition
+    ) -> None:
         super().__init__(lessons, seed)
-        self.encoder = encoder
+        self.encoder, self.composition = encoder, composition
         self.tokens = encoder.tokenise(lessons.queries, "query")
         self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
         self.lengths = np.array([len(ids) for ids in self.tokens])
@@ -252,7 +258,7 @@ class _Course(Candidates):
 
     def _vectors(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> torch.Tensor:
         learned = self.encoder.embed([self.tokens[row] for row in rows])
-        return torch.nn.functional.normalize(self.frozen[rows] + learned, dim=1)
+        return self.composition.taught(self.frozen[rows], learned)
 
 
 def ranked(logits: torch.Tensor, answers: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -117,18 +117,17 @@ class Trial:
         asked = all_judges(questions, self.spent)
         fresh = {name: expert}
         own = sum((part.tried for part in parts), Tried()) + self.tried(router, judging, fresh)
-        overlay = None
         if head is not None:
-            laid_over = Overlay((lay_by(head, self.library, laid),), head=head)
+            overlay = Overlay((lay_by(head, self.library, laid),), head=head)
             headed = sum((part.headed for part in parts), Tried())
-            headed += self.tried(router, judging, fresh, laid_over)
+            headed += self.tried(router, judging, fresh, overlay)
             if headed.gains.sum() > own.gains.sum():
-                own, overlay = headed, laid_over
-        candidate = self.candidate(kind, expert, router, own, asked, training, overlay)
-        if not parts:
-            return candidate
-        first = parts[0].headed if overlay else parts[0].tried
-        return replace(candidate, first_fold=first.gains)
+                both = self.candidate(kind, expert, router, headed, asked, training, overlay)
+                # What the head costs other kinds is no reason to refuse the expert.
+                if both.verdict.accepted:
+                    return _first_fold(both, [part.headed for part in parts])
+        alone = self.candidate(kind, expert, router, own, asked, training)
+        return _first_fold(alone, [part.tried for part in parts])
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""
@@ -214,6 +213,7 @@ class Trial:
                 made,
                 minutes=minutes,
                 seed=self.seed,
+                composition=self.live.composition,
                 progress=self.progress,
             ),
         )
@@ -253,9 +253,12 @@ class Trial:
             new = Overlaid(overlay, self.library, self.live.index)
             overlaid |= dict.fromkeys(fresh or {}, new)
         experts = {**self.live.experts, **(fresh or {})}
-        candidate = Retriever(self.live.encoder, experts, router, self.live.index, overlaid)
+        live = self.live
+        candidate = Retriever(
+            live.encoder, experts, router, live.index, overlaid, composition=live.composition
+        )
         heard = hear(candidate, asked, self.library)
-        return Tried(tuple(heard), quality(heard) - self._scores(self.live, asked))
+        return Tried(tuple(heard), quality(heard) - self._scores(live, asked))
 
     def _scores(self, retriever: Retriever, asked: Questions) -> Scores:
         return quality(hear(retriever, asked, self.library))
@@ -282,6 +285,11 @@ class Trial:
         return Candidate(
             expert, router, own.gains, verdict, training, overlay=overlay, heard=own.heard
         )
+
+
+def _first_fold(candidate: Candidate, parts: Sequence[Tried]) -> Candidate:
+    """The candidate, with its gains on the first fold if there are folds."""
+    return replace(candidate, first_fold=parts[0].gains) if parts else candidate
 
 
 def surely_more(better: Scores, simpler: Scores) -> bool:

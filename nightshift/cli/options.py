@@ -47,6 +47,10 @@ RouterOption = Annotated[
     str | None,
     typer.Option("--router", help='How kinds share a query: "softmax", "margin" or "nearest".'),
 ]
+ComposeOption = Annotated[
+    str | None,
+    typer.Option("--compose", help='"halves" or "blend": how experts on one route become one.'),
+]
 SideOption = Annotated[
     str | None,
     typer.Option("--side", help='"auto" also tries experts that re-encode their documents.'),

@@ -10,6 +10,7 @@ import typer
 from nightshift.cli import output
 from nightshift.cli.options import (
     DEFAULT_STORE,
+    ComposeOption,
     DebugOption,
     ExpertOption,
     FalseAlarmsOption,
@@ -48,6 +49,7 @@ def update(
     train_minutes: TrainMinutesOption = None,
     expert: ExpertOption = None,
     router: RouterOption = None,
+    compose: ComposeOption = None,
     side: SideOption = None,
     max_experts: MaxExpertsOption = None,
     index: IndexOption = None,
@@ -73,6 +75,7 @@ def update(
             "train_minutes": train_minutes,
             "expert": expert,
             "router": router,
+            "compose": compose,
             "side": side,
             "max_experts": max_experts,
             "index": index,

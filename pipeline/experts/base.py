@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 
@@ -23,6 +24,15 @@ class Expert(Protocol):
 
     def attached(self) -> AbstractContextManager[None]:
         """Inside, the encoder runs through this expert; outside, it is the frozen encoder again."""
+        ...
+
+    def blended(
+        self, experts: Sequence[Any], weights: torch.Tensor
+    ) -> AbstractContextManager[None]:
+        """Inside, text i of a batch goes through Σ_e weights[i, e] · expert e, in one pass.
+
+        The experts are of this one's method.
+        """
         ...
 
     def trainable(self) -> list[torch.nn.Parameter]:

@@ -8,13 +8,14 @@ the encoder's own modules through peft, and are kept in peft's folder format, so
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
 
 from nightshift.errors import EncoderError
 from pipeline.encoder import Encoder
@@ -110,6 +111,26 @@ class LoraExpert(Tuned):
         try:
             yield
         finally:
+            adapters.disable_adapter_layers()
+
+    @contextmanager
+    def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
+        names = [expert.name for expert in experts]
+        adapters = self.encoder.adapted.base_model
+        adapters.set_adapter(names, inference_mode=True)
+        adapters.enable_adapter_layers()
+        layers = [part for part in self.encoder.model.modules() if isinstance(part, LoraLayer)]
+        before = [dict(layer.scaling) for layer in layers]
+        try:
+            for layer in layers:
+                for name, column in zip(names, weights.T, strict=True):
+                    # A row of the batch is scaled by its own weight; peft multiplies by whatever
+                    # stands here.
+                    layer.scaling[name] = layer.scaling[name] * column[:, None, None]
+            yield
+        finally:
+            for layer, scaling in zip(layers, before, strict=True):
+                layer.scaling.update(scaling)
             adapters.disable_adapter_layers()
 
     def _own(self) -> dict[str, torch.nn.Parameter]:

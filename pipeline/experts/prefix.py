@@ -11,7 +11,7 @@ newcomer is probed. Kept in peft's folder format.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -81,6 +81,8 @@ class PrefixExpert(Tuned):
     def _attach(cls, encoder: Encoder, name: str, config: PrefixTuningConfig) -> Self:
         if encoder.prefixed is not None and name in encoder.prefixed.peft_config:
             raise EncoderError(f"the expert {name} is in the encoder already")
+        # Otherwise peft reads the table itself, and repeats it for every row.
+        config.inference_mode = False
         # peft draws first weights that are never used.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             # It asks transformers for a name that transformers 5 is about to drop.
@@ -128,9 +130,33 @@ class PrefixExpert(Tuned):
         finally:
             self.encoder.through = self.encoder.longest = None
 
+    @contextmanager
+    def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
+        encoders = self.encoder.prefixed.prompt_encoder
+        own = encoders[self.name]
+        tables = torch.stack([encoders[expert.name].embedding.weight for expert in experts])
+        with self._speaking():
+            encoders[self.name] = _Given(own, torch.einsum("be,etw->btw", weights, tables))
+            try:
+                yield
+            finally:
+                encoders[self.name] = own
+
     def _own(self) -> dict[str, torch.nn.Parameter]:
         named = self.encoder.prefixed.prompt_encoder[self.name].named_parameters()
         return {f"prefix.{self.name}.{name}": parameter for name, parameter in named}
+
+
+class _Given(torch.nn.Module):
+    """Stands in for peft's table of a prefix: a prefix for each row of a batch."""
+
+    def __init__(self, table: torch.nn.Module, prefixes: torch.Tensor) -> None:
+        super().__init__()
+        self.embedding = table.embedding
+        self.prefixes = prefixes
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.prefixes
 
 
 def _room(encoder: Encoder, tokens: int) -> int:

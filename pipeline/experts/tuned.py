@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -64,10 +64,24 @@ class Tuned(ABC):
     def _speaking(self) -> Any:
         """A context inside which the encoder runs through it."""
 
+    @abstractmethod
+    def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Any:
+        """A context inside which each row of a batch runs through its own sum of experts."""
+
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Inside, the encoder runs through this expert; outside, it is the frozen encoder again."""
         with self._speaking():
+            self.encoder.guest = self
+            try:
+                yield
+            finally:
+                self.encoder.guest = None
+
+    @contextmanager
+    def blended(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
+        """Inside, text i of a batch goes through Σ_e weights[i, e] · expert e, in one pass."""
+        with self._summed(experts, weights):
             self.encoder.guest = self
             try:
                 yield

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from flows.rollback import rollback
 from flows.settings import Settings
 from pipeline import training
 from pipeline.index import Found
+from pipeline.trial import Candidate, Trial
 from state.store import Store
 
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
@@ -126,4 +129,28 @@ def test_on_the_query_side_alone_there_is_none(first_store: Path, tmp_path: Path
     store = Store.open(tmp_path / "store")
     batch = worlds.write_batch(tmp_path / "law", "law", range(150))
     update(store, [batch], settings=Settings(side="query"))
+    assert not any(name.startswith(("overlay/", "head/")) for name in store.manifest().modules)
+
+
+def test_a_head_that_costs_others_too_much_does_not_take_the_expert_with_it(
+    first_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = Trial.candidate
+
+    def harsh(trial: Trial, *facts: Any, **more: Any) -> Candidate:
+        """The gate, as if every head harmed somebody."""
+        candidate = judged(trial, *facts, **more)
+        if candidate.overlay is None:
+            return candidate
+        verdict = replace(candidate.verdict, accepted=False, reason="it harms others")
+        return replace(candidate, verdict=verdict)
+
+    monkeypatch.setattr(Trial, "candidate", harsh)
+    monkeypatch.setattr(training, "EPOCHS", 40)
+    monkeypatch.setattr(training._Course, "batch", 1000)
+    shutil.copytree(first_store, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    update(store, [worlds.write_batch(tmp_path / "law", "law", range(150), test_from=120)])
+    [outcome] = store.manifest().facts["outcomes"]
+    assert outcome["outcome"] == "spawn", outcome["reason"]
     assert not any(name.startswith(("overlay/", "head/")) for name in store.manifest().modules)

@@ -12,13 +12,14 @@ from conftest import WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.composition.methods import HALVES
 from pipeline.documents import Document, Key, passage_text, passages
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
 from pipeline.index import Found
 from pipeline.library import Library
 from pipeline.overlay import COMPARED, Overlaid, Overlay, Part, Scale, calibrate, lay
-from pipeline.retriever import Retriever, mix
+from pipeline.retriever import Retriever
 from pipeline.router import FROZEN, Router
 from pipeline.segment import Segment, write_segment
 
@@ -292,7 +293,8 @@ def test_only_queries_that_belong_to_the_expert_see_its_overlay(
         assert own or numbers([hits]) == numbers([before])
     with expert.attached():
         learned = tiny_encoder.encode_queries(queries)
-    composed = mix(frozen, answers.routes, seen.learn(queries, answers.routes))
+    vectors = HALVES.learn(tiny_encoder, {"e1": expert}, queries, answers.routes)
+    composed = HALVES.mix(frozen, answers.routes, vectors)
     direct = overlaid.search(composed, frozen, learned, 5)
     expert.detach()
     for own, hits, line in zip(home, answers.found, direct, strict=True):

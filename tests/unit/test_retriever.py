@@ -12,8 +12,8 @@ from conftest import WORDS
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
 from pipeline.index import Index, Shelf
-from pipeline.retriever import Retriever, mix
-from pipeline.router import FROZEN, Router
+from pipeline.retriever import Retriever
+from pipeline.router import FROZEN, Route, Router
 
 TEXTS = [" ".join(WORDS[n : n + 5]) for n in range(0, 200, 5)]
 QUERIES = [" ".join(WORDS[n : n + 3]) for n in range(1, 60, 5)]
@@ -49,10 +49,16 @@ def spoken(retriever: Retriever, name: str) -> Vectors:
     return unit(retriever.encoder.encode_queries(QUERIES) + learned)
 
 
+def composed_by(retriever: Retriever, routes: list[Route]) -> Vectors:
+    composition, encoder = retriever.composition, retriever.encoder
+    learned = composition.learn(encoder, retriever.experts, QUERIES, routes)
+    return composition.mix(encoder.encode_queries(QUERIES), routes, learned)
+
+
 def test_a_frozen_route_is_the_frozen_vector_to_the_last_bit(retriever: Retriever) -> None:
     frozen = retriever.encoder.encode_queries(QUERIES)
     routes = [{"e1": 1.0}, *[{FROZEN: 1.0}] * (len(QUERIES) - 1)]
-    composed = mix(frozen, routes, retriever.learn(QUERIES, routes))
+    composed = composed_by(retriever, routes)
     assert np.array_equal(composed[1:], frozen[1:])
     assert not np.allclose(composed[0], frozen[0], atol=1e-2)
 
@@ -72,7 +78,7 @@ def test_each_route_mixes_by_its_weights(retriever: Retriever) -> None:
     expected[1] = 0.5 * e1[1] + 0.5 * e2[1]
     expected[2] = 0.7 * frozen[2] + 0.3 * e2[2]
     expected[3] = 0.2 * frozen[3] + 0.3 * e1[3] + 0.5 * e2[3]
-    composed = mix(frozen, routes, retriever.learn(QUERIES, routes))
+    composed = composed_by(retriever, routes)
     assert np.allclose(composed, unit(expected), atol=1e-5)
     assert not np.allclose(composed[:4], frozen[:4], atol=1e-2)
     assert composed.dtype == np.float32
@@ -83,7 +89,7 @@ def test_an_answer_is_what_the_index_finds_for_the_composed_vector(retriever: Re
     frozen = retriever.encoder.encode_queries(QUERIES)
     assert answers.routes == retriever.router.route(frozen)
     assert len({frozenset(route) for route in answers.routes}) >= 3
-    vectors = mix(frozen, answers.routes, retriever.learn(QUERIES, answers.routes))
+    vectors = composed_by(retriever, answers.routes)
     assert answers.found == retriever.index.search(vectors, 7)
     assert [len(hits) for hits in answers.found] == [7] * len(QUERIES)
 

@@ -115,6 +115,7 @@ class Ours:
             Always(served(self.live).get(domain, FROZEN)),
             retriever.index,
             retriever.overlaid,
+            composition=retriever.composition,
         )
         return names_found(self.live.library, told, queries, k)
 

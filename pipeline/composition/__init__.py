@@ -1,0 +1,1 @@
+"""How a query's route becomes one vector: a way a file, and one battery of tests for all."""
