@@ -27,8 +27,9 @@ from pipeline.trial import Candidate, Trial
 
 def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     """Settle each group in turn, starting from `modules`; what waits goes to the pool."""
-    rule = grounds.live.settings.router
-    growth = Growth(replace(modules, router=replace(modules.router, rule=rule)))
+    settings = grounds.live.settings
+    router = replace(modules.router, rule=settings.router)
+    growth = Growth(replace(modules, router=router, compose=settings.compose))
     for group in groups:
         growth = _settle(grounds, growth, group)
     pool = pool_after(grounds, groups)
@@ -164,7 +165,7 @@ def _trial(grounds: Grounds, growth: Growth) -> Trial:
         for name, overlay in {**live.overlays, **growth.overlays}.items()
     }
     router = growth.modules.router
-    composition = COMPOSITIONS[live.settings.compose]
+    composition = COMPOSITIONS[growth.modules.compose]
     retriever = Retriever(
         live.encoder, experts, router, grounds.index, overlaid, composition=composition
     )

@@ -108,7 +108,7 @@ class Live:
             overlaid,
             lexical,
             self.modules.shares,
-            COMPOSITIONS[self.settings.compose],
+            COMPOSITIONS[self.modules.compose],
         )
 
 

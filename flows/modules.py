@@ -1,6 +1,7 @@
 """The module set of a version: what a rollback brings back, and what a night may add to.
 
-registry          JSON: the informative layers, the kinds, the experts' facts, the lexical shares
+registry          JSON: the informative layers, the kinds, the experts' facts, the lexical shares,
+                  how experts are composed
 router            prototypes and floor
 pool              documents that wait, with their features
 kind/K/...        statistics, birth (statistics when it was first seen), questions
@@ -116,6 +117,8 @@ class Modules:
     shares: Mapping[str, float] = field(default_factory=dict)
     """How much words count for each kind; a version made before there
     was keyword search has none, which is the default for all."""
+    compose: str = "halves"
+    """How the experts on a query's route become one vector; they were taught for it."""
     stored: Mapping[str, str] = field(default_factory=dict)
     """Object ids of what was loaded, by module name; weights and overlays are only ever here."""
 
@@ -141,6 +144,7 @@ def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
         Router.load(folder["router"]),
         load_pool(folder["pool"]),
         page.get("shares", {}),
+        page.get("compose", "halves"),
         dict(names),
     )
 
@@ -232,6 +236,7 @@ def _save_registry(modules: Modules, folder: Path) -> None:
         },
         "experts": {name: asdict(facts) for name, facts in modules.experts.items()},
         "shares": dict(modules.shares),
+        "compose": modules.compose,
     }
     (folder / REGISTRY).write_text(json.dumps(page, indent=2, sort_keys=True), "utf-8")
 

@@ -120,10 +120,10 @@ def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = sil
 
 def refuse_another_form(live: Live) -> None:
     """Experts answer in the form in which they were taught, or not at all."""
-    spoken = Settings.from_json(dict(live.manifest.facts["settings"])).compose
-    if live.modules.router.experts and live.settings.compose != spoken:
+    taught, wanted = live.modules.compose, live.settings.compose
+    if live.modules.router.experts and wanted != taught:
         raise UsageError(
-            f'the live experts were taught for compose = "{spoken}", not "{live.settings.compose}"',
+            f'the live experts were taught for compose = "{taught}", not "{wanted}"',
             hint="nightshift rollback 1",
         )
 

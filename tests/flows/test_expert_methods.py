@@ -1,8 +1,11 @@
-"""Every method of making experts lives through nights: spawned, judged, kept, taken back."""
+"""Every way of making and composing experts lives through nights: spawned, judged, kept, taken
+back.
+"""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,27 +22,33 @@ from pipeline.experts import prefix
 from pipeline.index import Found
 from state.store import Store
 
-OTHERS = ["prefix"]
-"""Methods that are not the default."""
+OTHERS = {
+    "prefix": Settings(expert="prefix", side="query"),
+    "prefix, blended": Settings(expert="prefix", compose="blend", side="query"),
+    "lora, blended": Settings(router="margin", compose="blend", side="query"),
+}
+"""Ways that are not the default."""
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
 
 
-@pytest.fixture(scope="session", params=OTHERS)
+@pytest.fixture(scope="session", params=OTHERS.values(), ids=OTHERS)
+def settings(request: pytest.FixtureRequest) -> Settings:
+    chosen: Settings = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
 def spawned_store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, first_store: Path
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, first_store: Path
 ) -> Path:
-    """A night about the law, served by a new expert of the method."""
-    folder = tmp_path_factory.mktemp(request.param)
+    """A night about the law, served by a new expert."""
+    folder = tmp_path_factory.mktemp("spawned")
     shutil.copytree(first_store, folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 24)
         patch.setattr(prefix, "TOKENS", 8)
-        update(
-            Store.open(folder / "store"),
-            [batch],
-            settings=Settings(expert=request.param, side="query"),
-        )
+        update(Store.open(folder / "store"), [batch], settings=settings)
     return folder / "store"
 
 
@@ -54,12 +63,16 @@ def answers(store: Store, version: int | None = None) -> list[list[Found]]:
         return live.retriever.ask(QUERIES, 20).found
 
 
-def test_its_expert_goes_live_and_helps(spawned: Store, spawned_store: Path) -> None:
+def test_its_expert_goes_live_and_helps(
+    spawned: Store, spawned_store: Path, settings: Settings
+) -> None:
     [outcome] = spawned.manifest().facts["outcomes"]
     assert outcome["outcome"] == "spawn", outcome["reason"]
     with open_live(spawned) as live:
         facts = live.modules.experts["e1"]
-        assert facts.method == live.settings.expert == spawned_store.parent.name[:-1]
+        assert facts.method == live.settings.expert == settings.expert
+        assert live.modules.compose == settings.compose
+        assert live.modules.router.rule == settings.router
         assert facts.parameters == live.experts["e1"].parameter_count
         folder = spawned_store.parent / "law"
         learned = evaluate(live, folder, leg="dense")
@@ -77,18 +90,36 @@ def test_a_rollback_takes_it_back_bit_for_bit(spawned: Store) -> None:
     assert not spawned.verify()
 
 
-def test_the_next_expert_may_be_of_another_method(spawned: Store, tmp_path: Path) -> None:
+def test_the_next_expert_may_be_of_another_method(
+    spawned: Store, tmp_path: Path, settings: Settings
+) -> None:
     """What serves already goes on as it was made."""
     before = answers(spawned)[0]
     batch = worlds.write_batch(tmp_path / "ore", "ore", range(150))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 12)
-        update(spawned, [batch], settings=Settings(expert="lora", side="query"))
+        update(spawned, [batch], settings=replace(settings, expert="lora"))
     with open_live(spawned) as live:
         methods = {name: facts.method for name, facts in live.modules.experts.items()}
-        assert set(methods.values()) == {"lora", *OTHERS}
+        assert methods == {"e1": settings.expert, "e2": "lora"}
         assert {name: expert.method for name, expert in live.experts.items()} == methods
     assert [hit.number for hit in answers(spawned)[0]][:3] == [hit.number for hit in before][:3]
+
+
+def test_experts_are_not_asked_in_a_form_that_they_were_not_taught(
+    spawned: Store, tmp_path: Path, settings: Settings
+) -> None:
+    other = {"halves": "blend", "blend": "halves"}[settings.compose]
+    changed = replace(settings, compose=other)
+    before, grown = spawned.manifest(), answers(spawned)
+    batch = worlds.write_batch(tmp_path / "sea", "sea", range(300, 310))
+    with pytest.raises(UsageError, match=rf'taught for compose = "{settings.compose}", not'):
+        update(spawned, [batch], settings=changed)
+    assert spawned.manifest() == before
+    rollback(spawned, 1, "another form is wanted")
+    update(spawned, [batch], settings=changed)
+    rollback(spawned, 2, "it is not", documents=True)
+    assert answers(spawned) == grown
 
 
 def test_a_method_that_nobody_knows_is_refused() -> None:
