@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.quality.systems import published, router_retriever
 from bench.quality.systems.entries import ENTRIES
 from bench.quality.systems.frozen import FLOOR
 from nightshift.errors import UsageError
@@ -22,6 +23,7 @@ QUERY_SIDE = (
     "never-growing",
     "joint-lora",
 )
+PUBLISHED = (*published.SETTINGS, router_retriever.NAME)
 DETECTORS = "detectors"
 """Not a system, but asked for like one."""
 BOTH_SIDES = ("ours-both-sides", "full-ft", "joint-full-ft")
@@ -49,9 +51,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("small", 1.0, QUERY_SIDE),
+        Profile("small", 1.0, QUERY_SIDE + PUBLISHED),
         Profile("standard", SAMPLED, QUERY_SIDE, {"ours": 3}),
-        Profile("full", SAMPLED, QUERY_SIDE + BOTH_SIDES),
+        Profile("full", SAMPLED, QUERY_SIDE + PUBLISHED + BOTH_SIDES),
     )
 }
 

@@ -13,7 +13,7 @@ import pytest
 import streams
 
 from bench.quality.collect import collect
-from bench.quality.profiles import QUERY_SIDE, profile_of
+from bench.quality.profiles import PUBLISHED, QUERY_SIDE, profile_of
 from bench.quality.run import measure, prepare
 from bench.quality.stream import read_stream
 from bench.quality.systems.entries import ENTRIES
@@ -76,7 +76,7 @@ def without_seconds(page: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_system_of_the_profile_has_its_rows_beside_the_floor(small: Path) -> None:
     page = json.loads((small / "results.json").read_text("utf-8"))
-    rows = {row for system in QUERY_SIDE for row in ENTRIES[system].rows}
+    rows = {row for system in QUERY_SIDE + PUBLISHED for row in ENTRIES[system].rows}
     assert set(page["systems"]) == rows
     assert page["nights"] == ["bootstrap", "n1", "n2"]
     assert page["domains"] == ["sea", "law", "ore"]
@@ -90,6 +90,7 @@ def test_every_system_of_the_profile_has_its_rows_beside_the_floor(small: Path) 
     assert list(page["systems"]["joint-lora"]["P"]) == ["n2"]
     assert floor["experts"]["n2"] == floor["expert_parameters"] == [0]
     assert page["systems"]["expert-every-night"]["experts"]["n2"] == [3]
+    assert page["systems"]["router-retriever"]["experts"]["n2"] == [3]
     assert page["systems"]["ours"]["accepted"]["n1"] == [True]
     assert page["systems"]["ours"]["cpu_seconds"]["train"] > 0
     assert page["systems"]["joint-lora"]["P"]["n2"] != floor["P"]["n2"]
@@ -104,11 +105,11 @@ def test_every_system_is_asked_the_same_queries(small: Path) -> None:
     assert len(set(map(frozenset, of_system.values()))) == 1
 
 
-@pytest.mark.parametrize("stop", [5, 8])
+@pytest.mark.parametrize("stop", [5, 8, 11])
 def test_a_stopped_run_goes_on_to_the_same_results(
     small: Path, ground: Path, encoder_folder: Path, tmp_path: Path, stop: int
 ) -> None:
-    names = "one-lora,expert-every-night"
+    names = "one-lora,expert-every-night,router-retriever"
     page = lived(ground, encoder_folder, tmp_path, names, stop)
     whole = without_seconds(json.loads((small / "results.json").read_text("utf-8")))
     assert without_seconds(page) == {

@@ -8,16 +8,33 @@ from pathlib import Path
 
 from bench.quality.cache import CachedEncoder
 from bench.quality.cells import Cells
-from bench.quality.systems import every_night, frozen, full_ft, one_lora, ours
+from bench.quality.systems import (
+    every_night,
+    frozen,
+    full_ft,
+    one_lora,
+    ours,
+    published,
+    router_retriever,
+)
 from bench.quality.systems.base import System
 from bench.quality.systems.every_night import EveryNight
 from bench.quality.systems.frozen import FLOOR, Floor
 from bench.quality.systems.full_ft import FullFineTuning
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
+from bench.quality.systems.router_retriever import RouterRetriever
 from flows.settings import AUTOMATIC
 
-ABOUT = {**frozen.ABOUT, **ours.ABOUT, **one_lora.ABOUT, **every_night.ABOUT, **full_ft.ABOUT}
+ABOUT = {
+    **frozen.ABOUT,
+    **ours.ABOUT,
+    **one_lora.ABOUT,
+    **every_night.ABOUT,
+    **full_ft.ABOUT,
+    **published.ABOUT,
+    **router_retriever.ABOUT,
+}
 """What each row of the tables is, in a sentence."""
 LONG = 24 * 60.0
 """Minutes that a night may train where time is not to decide."""
@@ -85,6 +102,19 @@ def _every_night(shared: Shared, folder: Path, seed: int) -> System:
     return EveryNight(root=folder, floor=shared.floor, seed=seed)
 
 
+def _published(name: str) -> Callable[[Shared, Path, int], System]:
+    return lambda shared, folder, seed: Ours(
+        folder / "store",
+        shared.encoder,
+        Ungated(seed=seed, **published.SETTINGS[name]),
+        rows=(name,),
+    )
+
+
+def _router_retriever(shared: Shared, folder: Path, seed: int) -> System:
+    return RouterRetriever(root=folder, floor=shared.floor, seed=seed)
+
+
 def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:
     return lambda shared, folder, seed: FullFineTuning(name, folder, shared.floor, seed)
 
@@ -98,6 +128,8 @@ ENTRIES: Mapping[str, Entry] = {
     every_night.NAME: Entry((every_night.NAME,), _every_night),
     "never-growing": Entry(("never-growing",), _one_lora("never-growing", learns_on=False)),
     "joint-lora": Entry(("joint-lora",), _one_lora("joint-lora"), joint=True),
+    **{name: Entry((name,), _published(name)) for name in published.SETTINGS},
+    router_retriever.NAME: Entry((router_retriever.NAME,), _router_retriever),
     "ours-both-sides": Entry(("ours-both-sides",), _both_sides),
     "full-ft": Entry(("full-ft",), _full_ft("full-ft")),
     "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),

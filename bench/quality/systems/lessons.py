@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from bench.quality.cache import CachedEncoder
 from bench.quality.stream import Night
 from flows.settings import Settings
+from pipeline.composition.base import Composition
+from pipeline.composition.methods import HALVES
 from pipeline.documents import Pair
 from pipeline.experts.base import Expert
 from pipeline.lessons import lessons
@@ -32,11 +34,16 @@ def questions_of(night: Night, library: Library, encoder: CachedEncoder) -> Ques
 
 
 def teach(
-    encoder: CachedEncoder, expert: Expert, questions: Questions, library: Library, seed: int
+    encoder: CachedEncoder,
+    expert: Expert,
+    questions: Questions,
+    library: Library,
+    seed: int,
+    composition: Composition = HALVES,
 ) -> None:
     """The product's own training, on all of these pairs."""
-    made = lessons(questions, library)
-    train(encoder, expert, made, minutes=Settings().train_minutes, seed=seed)
+    made, minutes = lessons(questions, library), Settings().train_minutes
+    train(encoder, expert, made, minutes=minutes, seed=seed, composition=composition)
 
 
 @contextmanager

@@ -1,0 +1,181 @@
+"""RouterRetriever: experts on the query side, and pilots that say which of them to ask.
+
+For every training query the expert that answers it best (nDCG@10) is known. A pilot is the mean of
+the frozen vectors of a night's queries that one expert answers best; a query goes, whole, to the
+expert whose pilots it is nearest to on average:
+
+    route(q) = argmax_e  mean_{p in pilots(e)} cos(f(q), p)
+
+H. Lee et al., "RouterRetriever", AAAI 2025 (arXiv 2409.02685). The frozen encoder is among the
+experts, as the paper's base model is; an expert speaks alone. Documents never move. A night with
+enough pairs is what the paper calls a domain; at most ASKED of its queries make pilots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from bench.quality.stream import Night
+from bench.quality.systems.answering import Always, names_found
+from bench.quality.systems.base import STEPS, Lived, Search
+from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
+from bench.quality.systems.on_floor import OnFloor
+from flows.live import Live
+from pipeline.composition.methods import COMPOSITIONS
+from pipeline.encoder import Vectors
+from pipeline.experts.lora import LoraExpert
+from pipeline.measures import Scores
+from pipeline.questions import Questions
+from pipeline.retriever import Retriever
+from pipeline.router import FROZEN, Route, Router
+from pipeline.tried import each_once, hear, quality
+
+NAME = "router-retriever"
+ABOUT = {NAME: "RouterRetriever: an expert every night, pilots of the queries each answers best"}
+ALONE = COMPOSITIONS["blend"]
+ASKED = 200
+SCORES = "scores.safetensors"
+
+
+@dataclass(kw_only=True)
+class RouterRetriever(OnFloor):
+    """Experts, and what each of them scores on the queries of every night."""
+
+    _experts: dict[str, LoraExpert] = field(default_factory=dict, init=False)
+    _born: dict[str, str] = field(default_factory=dict, init=False)
+    _asked: dict[str, Questions] = field(default_factory=dict, init=False)
+    _scores: dict[tuple[str, str], Scores] = field(default_factory=dict, init=False)
+    """By night and expert."""
+
+    def live_through(self, night: Night, batch: Path) -> Lived:
+        encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
+        live = self._open(night.name)
+        seconds["encode"] = self.floor.encoding(night)
+        with charged(encoder, seconds, "train"):
+            questions = questions_of(night, live.library, encoder)
+            grown = len(questions) >= ENOUGH
+            if grown:
+                self._grow(night.name, questions, live)
+        with charged(encoder, seconds, "gate"):
+            if grown:
+                self._compare(night.name, questions, live)
+        with self._whole(night.name) as folder:
+            self._keep(night.name, folder)
+        return Lived(
+            ("spawn",) if grown else ("absorb",),
+            len(self._experts),
+            sum(expert.parameter_count for expert in self._experts.values()),
+            seconds,
+            told={"born": dict(self._born)},
+        )
+
+    def searches(self) -> Mapping[str, Search]:
+        return {NAME: self._answer}
+
+    def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
+        folder = self.root / night
+        if not folder.is_dir():
+            return False
+        for name, born in lived["told"]["born"].items():
+            own = self.root / born
+            self._experts[name] = LoraExpert.load(self.floor.encoder, name, own / name)
+            self._born[name] = born
+            self._asked[born] = Questions.load(own / "questions")
+        if self._experts:
+            for name, scores in load_file(folder / SCORES).items():
+                asked, expert = name.split("/")
+                self._scores[asked, expert] = scores
+        self._open(night)
+        return True
+
+    def close(self) -> None:
+        self._leave()
+        for expert in self._experts.values():
+            expert.detach()
+        self._experts.clear()
+
+    def _grow(self, night: str, questions: Questions, live: Live) -> None:
+        encoder, name = self.floor.encoder, f"router{1 + len(self._experts)}"
+        expert = LoraExpert.new(encoder, name, self.seed)
+        self._experts[name], self._born[name] = expert, night
+        teach(encoder, expert, questions, live.library, self.seed, ALONE)
+
+    def _compare(self, night: str, questions: Questions, live: Live) -> None:
+        """Everybody's scores on tonight's queries, the newcomer's on those of earlier nights."""
+        order = np.random.default_rng(self.seed).permutation(len(questions))[:ASKED]
+        self._asked[night] = questions.take(sorted(order.tolist()))
+        newest = next(reversed(self._experts))
+        for asked in self._asked:
+            everybody = [FROZEN, *self._experts] if asked == night else [newest]
+            for name in everybody:
+                self._scores[asked, name] = self._quality(name, self._asked[asked], live)
+
+    def _quality(self, name: str, asked: Questions, live: Live) -> Scores:
+        # Of a document that has gone by now, the queries score nothing for anybody.
+        there = asked.where(lambda pair: pair.key in live.library.number_of)
+        retriever = self._retriever(Always(name), live)
+        heard = hear(retriever, there, live.library)
+        gained = {one.query: score for one, score in zip(heard, quality(heard), strict=True)}
+        return np.array([gained.get(query, 0.0) for query in each_once(asked)[0]])
+
+    def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+        assert self._live is not None
+        retriever = self._retriever(Pilots(self._pilots()), self._live)
+        return names_found(self._live.library, retriever, queries, k)
+
+    def _retriever(self, router: Router, live: Live) -> Retriever:
+        encoder = self.floor.encoder
+        return Retriever(encoder, self._experts, router, live.index, composition=ALONE)
+
+    def _pilots(self) -> dict[str, Vectors]:
+        """Expert -> its pilots, at most one a night."""
+        pilots: dict[str, list[Vectors]] = {}
+        for night, asked in self._asked.items():
+            names = [name for of, name in self._scores if of == night]
+            table = np.stack([self._scores[night, name] for name in names])
+            vectors = each_once(asked)[1]
+            best = table.argmax(axis=0)
+            for place, name in enumerate(names):
+                if (best == place).any():
+                    centre = vectors[best == place].mean(axis=0)
+                    pilots.setdefault(name, []).append(centre / np.linalg.norm(centre))
+        return {name: np.stack(points) for name, points in pilots.items()}
+
+    def _keep(self, night: str, folder: Path) -> None:
+        for name in (name for name, born in self._born.items() if born == night):
+            (folder / name).mkdir()
+            self._experts[name].save(folder / name)
+            (folder / "questions").mkdir()
+            self._asked[night].save(folder / "questions")
+        if self._experts:
+            table: dict[str, npt.NDArray[Any]] = {
+                f"{asked}/{name}": scores for (asked, name), scores in self._scores.items()
+            }
+            save_file(table, folder / SCORES)
+
+
+class Pilots(Router):
+    """Each query to the one expert whose pilots are nearest on average.
+
+    >>> Pilots({"e1": np.array([[1.0, 0.0]]), "frozen": np.array([[0.0, 1.0]])}).route(np.eye(2))
+    [{'e1': 1.0}, {'frozen': 1.0}]
+    """
+
+    def __init__(self, pilots: Mapping[str, Vectors]) -> None:
+        super().__init__()
+        object.__setattr__(self, "pilots", pilots)
+
+    def route(self, queries: Vectors) -> list[Route]:
+        pilots: Mapping[str, Vectors] = self.pilots  # type: ignore[attr-defined]
+        if not pilots:
+            return [{FROZEN: 1.0} for _ in queries]
+        names = list(pilots)
+        near = np.stack([(queries @ pilots[name].T).mean(axis=1) for name in names], axis=1)
+        return [{names[column]: 1.0} for column in near.argmax(axis=1)]
