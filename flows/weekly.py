@@ -1,4 +1,6 @@
-"""The weekly rounds, as Prefect tells them: compact, collect what nobody keeps, read every byte."""
+"""The weekly rounds, as Prefect tells them: consolidate, compact, collect what nobody keeps, read
+every byte.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +33,9 @@ def weekly(store: str = "store") -> State[None]:
 
 
 def _in_a_line(done: Maintenance) -> str:
+    one = done.consolidation
+    experts = f"consolidate: version {one.version}; " if one and one.version else ""
     merged = f"version {done.compaction.version}" if done.compaction else "nothing to merge"
     sound = f"{len(done.damage)} parts damaged: nightshift verify" if done.damage else "sound"
-    return f"compact: {merged}; gc: {done.sweep.freed / 2**20:.1f} MiB freed; verify: {sound}"
+    freed = f"{done.sweep.freed / 2**20:.1f} MiB freed"
+    return f"{experts}compact: {merged}; gc: {freed}; verify: {sound}"

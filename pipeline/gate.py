@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.measures import Scores, interval
 
@@ -30,10 +31,18 @@ class Bounds:
 BOUNDS = Bounds()
 
 
+class Change(NamedTuple):
+    """What a kind gains or loses, with its 90 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate measured. `losses[kind]` is (mean, low, high); `interval` is 90 % two-sided;
-    `live` is the nDCG@10 of what is live, on the same queries as `gain`.
+    """What the gate measured. `interval` is 90 % two-sided; `live` is the nDCG@10 of what is live,
+    on the same queries as `gain`.
     """
 
     accepted: bool
@@ -41,7 +50,7 @@ class Verdict:
     synthetic: bool
     gain: float
     interval: tuple[float, float]
-    losses: Mapping[str, tuple[float, float, float]]
+    losses: Mapping[str, Change]
     reason: str
     live: float = 0.0
 
@@ -70,10 +79,7 @@ def judge(
     >>> judge(better, {"k1": np.full(50, -0.02)}, synthetic=False).reason
     'k1 would lose 2.0 points'
     """
-    losses = {}
-    for kind, differences in others.items():
-        low, high = interval(differences, 0.90)
-        losses[kind] = (float(differences.mean()) if len(differences) else 0.0, low, high)
+    losses = measured(others)
     # The lower end of a two-sided 90 % interval is the one-sided 95 % bound.
     low, high = interval(own, 0.90)
     gain = float(own.mean()) if len(own) else 0.0
@@ -91,13 +97,34 @@ def judge(
     )
 
 
+def measured(others: Mapping[str, Scores]) -> dict[str, Change]:
+    """Mean and 90 % interval of each kind's differences."""
+    changes = {}
+    for kind, differences in others.items():
+        mean = float(differences.mean()) if len(differences) else 0.0
+        changes[kind] = Change(mean, *interval(differences, 0.90))
+    return changes
+
+
+def harm(changes: Mapping[str, Change], tolerance: float = BOUNDS.tolerance) -> str | None:
+    """What speaks against going live: the first kind that surely loses more than is tolerated.
+
+    >>> harm({"k1": Change(-0.02, -0.03, -0.01)})
+    'k1 would lose 2.0 points'
+    """
+    for kind, (mean, _, high) in changes.items():
+        if mean < -tolerance and high < 0:
+            return f"{kind} would lose {-100 * mean:.1f} points"
+    return None
+
+
 def _objection(
     queries: int,
     gain: float,
     low: float,
     needed: float,
     tolerance: float,
-    losses: Mapping[str, tuple[float, float, float]],
+    losses: Mapping[str, Change],
 ) -> str | None:
     if queries < FEWEST_QUERIES:
         return f"{queries} held-out queries are too few to judge by"
@@ -106,7 +133,4 @@ def _objection(
             f"its gain of {100 * gain:.1f} points is not certain "
             f"(at least {100 * low:.1f}, more than {100 * needed:.1f} needed)"
         )
-    for kind, (mean, _, high) in losses.items():
-        if mean < -tolerance and high < 0:
-            return f"{kind} would lose {-100 * mean:.1f} points"
-    return None
+    return harm(losses, tolerance)

@@ -13,7 +13,7 @@ Loss of a pair (query, document), with s = 1 / TEMPERATURE, as in pipeline/train
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -64,6 +64,27 @@ class Head:
                 "b1": torch.zeros(hidden),
                 "w2": FRESH * torch.randn(dimension, hidden, generator=generator),
                 "b2": torch.zeros(dimension),
+            }
+        )
+
+    @classmethod
+    def side_by_side(cls, heads: Sequence[Self], weights: Sequence[float]) -> Self:
+        """One head whose change is the weighted sum of the others' changes: their units, together.
+
+        >>> vectors = np.eye(4, dtype=np.float32)
+        >>> one = Head.new(4, seed=0)
+        >>> both = Head.side_by_side([one, one], [0.5, 0.5])
+        >>> bool(np.allclose(both.rewrite(vectors), one.rewrite(vectors), atol=1e-6))
+        True
+        """
+        states = [head.state() for head in heads]
+        pairs = list(zip(weights, states, strict=True))
+        return cls(
+            {
+                "w1": torch.cat([state["w1"] for state in states]),
+                "b1": torch.cat([state["b1"] for state in states]),
+                "w2": torch.cat([weight * state["w2"] for weight, state in pairs], dim=1),
+                "b2": torch.stack([weight * state["b2"] for weight, state in pairs]).sum(dim=0),
             }
         )
 

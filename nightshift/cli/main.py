@@ -15,6 +15,7 @@ from nightshift.cli import (
     bench,
     compact,
     config,
+    consolidate,
     demo,
     diff,
     doctor,
@@ -27,6 +28,7 @@ from nightshift.cli import (
     output,
     pin,
     purge,
+    retire,
     rollback,
     search,
     update,
@@ -50,6 +52,8 @@ app.command("history")(history.history)
 app.command("show")(history.show)
 app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
+app.command("retire")(retire.retire)
+app.command("consolidate")(consolidate.consolidate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)
 app.command("diff")(diff.diff)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flows.night import Night
     from flows.outcome import Outcome
     from flows.rollback import Rollback
+    from pipeline.gate import Change
 
 COLOURS = {
     "spawn": "green",
@@ -71,3 +72,10 @@ def tell_rollback(done: Rollback) -> None:
     out.print(f"[bold]{head}[/bold]: {what} of version {done.to}")
     out.print(f"  experts    {', '.join(before) or 'none'} -> {', '.join(after) or 'none'}")
     out.print(f"  documents  {done.live_documents[0]:,} -> {done.live_documents[1]:,}")
+
+
+def tell_changes(changes: Mapping[str, Change]) -> None:
+    """What each kind gains or loses, in points of nDCG@10."""
+    for kind, (mean, low, high) in changes.items():
+        span = f"90 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+        out.print(f"  {plain(kind):<11}{100 * mean:+.1f} points of nDCG@10 ({span})")
