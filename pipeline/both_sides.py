@@ -47,7 +47,7 @@ def train_both(
 ) -> Training:
     """Train `expert` in place; `texts[i]` is the passage whose frozen vector is candidate i."""
     started = time.monotonic()
-    course = _BothSides(encoder, lessons, texts, seed)
+    course = BothSidesCourse(encoder, lessons, texts, seed)
     return run(course, expert, started, minutes=minutes, seed=seed, progress=progress)
 
 
@@ -58,7 +58,7 @@ def estimate(
 
     The quicker of two counts: the first also warms up the machine.
     """
-    course = _BothSides(encoder, lessons, texts, seed)
+    course = BothSidesCourse(encoder, lessons, texts, seed)
     parameters = expert.trainable()
     timed = []
     with expert.attached():
@@ -79,7 +79,7 @@ def split(groups: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[R
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-class _BothSides:
+class BothSidesCourse:
     """Lessons made ready: tokens and frozen vectors of queries and passages."""
 
     batch = PASSAGES

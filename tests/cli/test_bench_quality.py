@@ -13,11 +13,12 @@ import pytest
 import streams
 
 from bench.quality.collect import collect
-from bench.quality.profiles import PUBLISHED, QUERY_SIDE, profile_of
+from bench.quality.profiles import PUBLISHED, QUERY_SIDE, Profile, profile_of
 from bench.quality.run import measure, prepare
-from bench.quality.stream import read_stream
+from bench.quality.stream import Stream, read_stream
 from bench.quality.systems.entries import ENTRIES
 from bench.quality.systems.ours import Ungated
+from pipeline.experts import prefix
 from pipeline.gate import Bounds, judge
 
 NIGHTS = (
@@ -44,7 +45,15 @@ def lived(ground: Path, encoder: Path, out: Path, systems: str = "", stop: int =
     """Results of a run; one that is to stop is killed after so many cells, and begun again."""
     profile = profile_of("small", systems.split(",") if systems else ())
     stream = read_stream(ground / "stream.json")
+    # The tiny encoder has few positions.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prefix, "TOKENS", 8)
+        return _lived(ground, encoder, out, profile, stream, stop)
 
+
+def _lived(
+    ground: Path, encoder: Path, out: Path, profile: Profile, stream: Stream, stop: int
+) -> Any:
     def killed(line: str) -> None:
         nonlocal stop
         stop -= 1
@@ -105,15 +114,15 @@ def test_every_system_is_asked_the_same_queries(small: Path) -> None:
     assert len(set(map(frozenset, of_system.values()))) == 1
 
 
-@pytest.mark.parametrize("stop", [5, 8, 11])
+@pytest.mark.parametrize("stop", [5, 8, 11, 14])
 def test_a_stopped_run_goes_on_to_the_same_results(
     small: Path, ground: Path, encoder_folder: Path, tmp_path: Path, stop: int
 ) -> None:
-    names = "one-lora,expert-every-night,router-retriever"
+    names = "one-lora,expert-every-night,router-retriever,ddr"
     page = lived(ground, encoder_folder, tmp_path, names, stop)
     whole = without_seconds(json.loads((small / "results.json").read_text("utf-8")))
     assert without_seconds(page) == {
-        row: whole[row] for row in (*ENTRIES["frozen"].rows, *names.split(","))
+        row: whole[row] for name in ("frozen", *names.split(",")) for row in ENTRIES[name].rows
     }
 
 

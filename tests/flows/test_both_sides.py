@@ -14,7 +14,7 @@ from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
 from pipeline import training
-from pipeline.both_sides import _BothSides
+from pipeline.both_sides import BothSidesCourse
 from pipeline.head import Head
 from pipeline.index import Found
 from state.store import Store
@@ -32,7 +32,7 @@ def two_sided_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 12)
         patch.setattr(training._Course, "batch", 1000)
-        patch.setattr(_BothSides, "batch", 8)
+        patch.setattr(BothSidesCourse, "batch", 8)
         patch.setattr(Head, "learning_rate", 0.0)
         update(Store.open(folder / "store"), [batch], settings=Settings(side="auto"))
     return folder / "store"
@@ -140,7 +140,7 @@ def test_a_revision_of_both_sides_has_an_overlay_of_its_own(
     two_sided: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "EPOCHS", 6)
-    monkeypatch.setattr(_BothSides, "batch", 8)
+    monkeypatch.setattr(BothSidesCourse, "batch", 8)
     update(two_sided, [worlds.write_batch(tmp_path / "b", "law", range(150, 260))])
     manifest = two_sided.manifest()
     [outcome] = manifest.facts["outcomes"]

@@ -11,7 +11,7 @@ import torch
 from conftest import WORDS
 
 from pipeline import both_sides, training
-from pipeline.both_sides import TEMPERATURE, _BothSides, estimate, train_both
+from pipeline.both_sides import TEMPERATURE, BothSidesCourse, estimate, train_both
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
 from pipeline.training import Lessons, Training
@@ -78,7 +78,7 @@ def test_queries_and_documents_meet_also_those_that_no_one_taught(
     expert: LoraExpert, documents: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "EPOCHS", 12)
-    monkeypatch.setattr(_BothSides, "batch", 8)
+    monkeypatch.setattr(BothSidesCourse, "batch", 8)
     before = [mean_reciprocal_rank(scores(expert, n, documents), n) for n in (TAUGHT, UNSEEN)]
     report = taught(expert, documents)
     after = [mean_reciprocal_rank(scores(expert, n, documents), n) for n in (TAUGHT, UNSEEN)]
@@ -153,7 +153,7 @@ def test_the_loss_is_the_formula_and_leaves_out_other_known_answers(
         documents[:5],
         np.arange(3),
     )
-    course = _BothSides(expert.encoder, lessons, TEXTS[:5], seed=0)
+    course = BothSidesCourse(expert.encoder, lessons, TEXTS[:5], seed=0)
     near = course.frozen.numpy() @ documents[:5].T
     targets = [max(own, key=lambda row: near[query, row]) for query, own in enumerate(answers)]
     assert course.rows.tolist() == sorted(targets)
@@ -172,7 +172,7 @@ def test_another_answer_in_the_batch_is_not_a_wrong_one(
         lessons = Lessons(
             [TEXTS[0], TEXTS[1]], [np.array(own) for own in answers], documents[:2], np.arange(2)
         )
-        course = _BothSides(tiny_encoder, lessons, TEXTS[:2], seed=0)
+        course = BothSidesCourse(tiny_encoder, lessons, TEXTS[:2], seed=0)
         with torch.no_grad():
             return float(course.loss(np.arange(2)))
 
@@ -184,7 +184,7 @@ def test_a_passage_asks_a_few_of_its_queries_at_a_time(
     tiny_encoder: Encoder, documents: Vectors
 ) -> None:
     lessons = lessons_on(documents, TAUGHT, wordings=9)
-    course = _BothSides(tiny_encoder, lessons, [TEXTS[n] for n in TAUGHT], seed=0)
+    course = BothSidesCourse(tiny_encoder, lessons, [TEXTS[n] for n in TAUGHT], seed=0)
     asked = course.asked[int(course.rows[0])]
     assert len(asked) == 9
     drawn = [course._some(asked) for _ in range(20)]
@@ -194,7 +194,7 @@ def test_a_passage_asks_a_few_of_its_queries_at_a_time(
 
 def test_documents_that_calibrate_do_not_teach(tiny_encoder: Encoder, documents: Vectors) -> None:
     lessons = lessons_on(documents, TAUGHT)
-    course = _BothSides(tiny_encoder, lessons, [TEXTS[n] for n in TAUGHT], seed=0)
+    course = BothSidesCourse(tiny_encoder, lessons, [TEXTS[n] for n in TAUGHT], seed=0)
     _, rows = both_sides.split(lessons.groups, np.random.default_rng(0))
     held = {int(lessons.groups[row]) for row in rows}
     assert len(held) == len(TAUGHT) // 10

@@ -12,7 +12,7 @@ import pytest
 from conftest import WORDS
 
 from pipeline import side, training
-from pipeline.both_sides import _BothSides
+from pipeline.both_sides import BothSidesCourse
 from pipeline.crossfit import judges_of_fold
 from pipeline.documents import Document, Key, Pair, passages
 from pipeline.encoder import Encoder
@@ -170,7 +170,7 @@ def test_scores_are_calibrated_by_queries_that_neither_taught_nor_judge(
     train_both = side.train_both
 
     def watch(encoder: Any, expert: Any, made: Any, texts: Any, **how: Any) -> Any:
-        course = _BothSides(encoder, made, texts, how["seed"])
+        course = BothSidesCourse(encoder, made, texts, how["seed"])
         taught.append({made.queries[row] for row in course.learn})
         return train_both(encoder, expert, made, texts, **how)
 
@@ -195,7 +195,7 @@ def test_the_side_that_surely_gains_more_is_chosen(
     both: BothSides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "EPOCHS", 12)
-    monkeypatch.setattr(_BothSides, "batch", 8)
+    monkeypatch.setattr(BothSidesCourse, "batch", 8)
     asked = len(judges_of_fold(both.questions, 0).answers)
     both = replace(both, trial=replace(both.trial, minutes=60))
     queries = stand_in(both, [0.001] * (3 * asked), asked)

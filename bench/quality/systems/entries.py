@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.quality.cache import CachedEncoder
 from bench.quality.cells import Cells
 from bench.quality.systems import (
+    ddr,
     every_night,
     frozen,
     full_ft,
@@ -18,6 +19,7 @@ from bench.quality.systems import (
     router_retriever,
 )
 from bench.quality.systems.base import System
+from bench.quality.systems.ddr import Ddr
 from bench.quality.systems.every_night import EveryNight
 from bench.quality.systems.frozen import FLOOR, Floor
 from bench.quality.systems.full_ft import FullFineTuning
@@ -34,6 +36,7 @@ ABOUT = {
     **full_ft.ABOUT,
     **published.ABOUT,
     **router_retriever.ABOUT,
+    **ddr.ABOUT,
 }
 """What each row of the tables is, in a sentence."""
 LONG = 24 * 60.0
@@ -115,6 +118,10 @@ def _router_retriever(shared: Shared, folder: Path, seed: int) -> System:
     return RouterRetriever(root=folder, floor=shared.floor, seed=seed)
 
 
+def _ddr(shared: Shared, folder: Path, seed: int) -> System:
+    return Ddr(root=folder, floor=shared.floor, seed=seed)
+
+
 def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:
     return lambda shared, folder, seed: FullFineTuning(name, folder, shared.floor, seed)
 
@@ -130,6 +137,7 @@ ENTRIES: Mapping[str, Entry] = {
     "joint-lora": Entry(("joint-lora",), _one_lora("joint-lora"), joint=True),
     **{name: Entry((name,), _published(name)) for name in published.SETTINGS},
     router_retriever.NAME: Entry((router_retriever.NAME,), _router_retriever),
+    "ddr": Entry(tuple(ddr.ABOUT), _ddr),
     "ours-both-sides": Entry(("ours-both-sides",), _both_sides),
     "full-ft": Entry(("full-ft",), _full_ft("full-ft")),
     "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),

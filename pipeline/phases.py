@@ -1,0 +1,152 @@
+"""DDR's two phases: a general prefix for everything, then a kind's prefix and its row of the gate.
+
+1. On the first corpus's pairs, P_g: queries and passages both go through it, and
+
+       loss = -log  exp(s q·d⁺) / Σ_d exp(s q·d)         s = 1 / TEMPERATURE
+
+   over the passages of a batch (pipeline/both_sides.py), nothing of the frozen vectors kept.
+2. P_n and the row w_n, together, on questions about the new kind and about older ones: a query goes
+   through P_g + Σ_i b_i P_i with b = softmax(W f(q)); passages keep the vectors that P_g gave them.
+
+DDR, "Dynamic Dense Retrieval" (arXiv 2602.22547), prefixes as in X. L. Li and P. Liang (ACL 2021).
+P_g is closed in the second phase: the scripts of the paper's ancestor let it drift, and with it all
+passages. Older prefixes and rows are closed too, since here kinds arrive one by one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.both_sides import BothSidesCourse
+from pipeline.encoder import Encoder, Vectors
+from pipeline.experts.prefix import PrefixExpert
+from pipeline.progress import Progress, silent
+from pipeline.routing.gate import Gate
+from pipeline.training import (
+    BATCH,
+    TEMPERATURE,
+    Candidates,
+    Lessons,
+    Training,
+    even,
+    ranked,
+    run,
+)
+
+Rows = npt.NDArray[np.int64]
+
+
+def teach_general(
+    encoder: Encoder,
+    general: PrefixExpert,
+    lessons: Lessons,
+    texts: Sequence[str],
+    *,
+    minutes: float,
+    seed: int,
+    progress: Progress = silent,
+) -> Training:
+    """The first phase, in place; `texts[i]` is the passage whose frozen vector is candidate i."""
+    started = time.monotonic()
+    course = _General(encoder, lessons, texts, seed)
+    return run(course, general, started, minutes=minutes, seed=seed, progress=progress)
+
+
+def teach_beside(
+    encoder: Encoder,
+    general: PrefixExpert,
+    experts: Mapping[str, PrefixExpert],
+    gate: Gate,
+    newcomer: PrefixExpert,
+    lessons: Lessons,
+    *,
+    minutes: float,
+    seed: int,
+    progress: Progress = silent,
+) -> tuple[Training, Gate]:
+    """The second phase: the newcomer in place, and the gate with its row."""
+    started = time.monotonic()
+    pupil = _Newcomer(newcomer, encoder.dimension)
+    course = _Joint(encoder, [general, *experts.values(), newcomer], gate, pupil, lessons, seed)
+    training = run(course, pupil, started, minutes=minutes, seed=seed, progress=progress)
+    return training, Gate({**gate.rows, newcomer.name: pupil.row.detach().numpy().copy()})
+
+
+class _General(BothSidesCourse):
+    """Passages and queries through the prefix, and nothing else."""
+
+    def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
+        learned = self._embed([self.query_tokens[row] for row in queries])
+        return learned @ self._embed([self.passage_tokens[row] for row in passages.tolist()]).T
+
+
+class _Newcomer:
+    """A prefix and a row, as one pupil."""
+
+    def __init__(self, prefix: PrefixExpert, dimension: int) -> None:
+        self.prefix, self.name = prefix, prefix.name
+        self.learning_rate = prefix.learning_rate
+        self.row = torch.zeros(dimension)
+
+    def trainable(self) -> Sequence[torch.Tensor]:
+        return [*self.prefix.trainable(), self.row.requires_grad_(True)]
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Each batch is a sum of its own."""
+        yield
+
+    def freeze(self) -> None:
+        self.prefix.freeze()
+        self.row.requires_grad_(False)
+
+
+class _Joint(Candidates):
+    """Questions of all kinds, each through its own sum of prefixes."""
+
+    batch = BATCH
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        prefixes: Sequence[PrefixExpert],
+        gate: Gate,
+        pupil: _Newcomer,
+        lessons: Lessons,
+        seed: int,
+    ) -> None:
+        super().__init__(lessons, seed)
+        self.encoder, self.prefixes, self.pupil = encoder, prefixes, pupil
+        self.tokens = encoder.tokenise(lessons.queries, "query")
+        frozen = encoder.encode_queries(lessons.queries)
+        self.frozen = torch.from_numpy(frozen)
+        self.logits = torch.from_numpy(_logits(gate, frozen))
+
+    def deal(self, rows: Rows) -> list[Rows]:
+        return even(rows, self.batch)
+
+    def loss(self, rows: Rows) -> torch.Tensor:
+        """Mean loss of some queries."""
+        own = (self.frozen[rows] @ self.pupil.row)[:, None]
+        says = torch.softmax(torch.cat([self.logits[rows], own], dim=1), dim=1)
+        # The general prefix has all its say, whatever the gate gives to no expert at all.
+        weights = torch.cat([torch.ones(len(rows), 1), says[:, 1:]], dim=1)
+        with self.pupil.prefix.blended(self.prefixes, weights):
+            learned = self.encoder.embed([self.tokens[row] for row in rows])
+        columns, place = self.sampled(rows)
+        vectors = torch.nn.functional.normalize(learned, dim=1)
+        logits = vectors @ self.candidates[columns].T / TEMPERATURE
+        return ranked(logits, self.answers_among(rows, place))
+
+
+def _logits(gate: Gate, frozen: Vectors) -> Vectors:
+    """Of no expert and of those that there are."""
+    columns = [np.zeros(len(frozen)), *(frozen @ row for row in gate.rows.values())]
+    logits: Vectors = np.stack(columns, axis=1).astype(np.float32)
+    return logits

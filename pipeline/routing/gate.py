@@ -1,0 +1,73 @@
+"""DDR's gate: how much of each expert is in a query, learned together with the experts.
+
+    b = softmax(W f(q)),        one row of W for each expert
+
+DDR (arXiv 2602.22547), where x_l, the gate's input, is here the frozen vector of the query: padding
+has no part in it. A row of zeros stands for no expert at all, so that a query may keep to the
+general prefix; that row is ours. Three ways to ask it: softly, the `keep` best alone (top-k), or
+the experts alone that somebody has allowed (prior).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encoder import Vectors
+from pipeline.router import FROZEN, Route
+
+KEPT = 2
+"""Experts that DDR-topk keeps."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`rows[expert]` is the expert's row of W.
+
+    >>> gate = Gate({"e1": np.array([9.0, 0.0]), "e2": np.array([0.0, 9.0])})
+    >>> [max(route, key=lambda name: route[name]) for route in gate.route(np.eye(2))]
+    ['e1', 'e2']
+    >>> gate.route(np.eye(2), allowed={"e2"})
+    [{'e2': 1.0}, {'e2': 1.0}]
+    >>> gate.route(np.eye(2), allowed=())
+    [{'frozen': 1.0}, {'frozen': 1.0}]
+    """
+
+    rows: Mapping[str, Vectors] = field(default_factory=dict)
+    keep: int | None = None
+
+    def top(self, keep: int = KEPT) -> Gate:
+        """The same gate, which gives all to the `keep` best."""
+        return replace(self, keep=keep)
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(len(row) for row in self.rows.values())
+
+    def route(self, queries: Vectors, allowed: Collection[str] | None = None) -> list[Route]:
+        """Weights that sum to one for each frozen query vector."""
+        names = [FROZEN, *self.rows]
+        weights = self.weights(queries)
+        if allowed is not None:
+            weights *= np.array([name in allowed for name in names])
+            weights[weights.sum(axis=1) == 0, 0] = 1.0
+        if self.keep is not None and self.keep < len(names):
+            least = np.sort(weights, axis=1)[:, -self.keep]
+            weights = np.where(weights >= least[:, None], weights, 0.0)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return [
+            {name: weight for name, weight in zip(names, line, strict=True) if weight > 0}
+            for line in weights.tolist()
+        ]
+
+    def weights(self, queries: Vectors) -> npt.NDArray[np.float64]:
+        """b, (queries, 1 + experts); the first column is no expert at all."""
+        logits = np.zeros((len(queries), 1 + len(self.rows)))
+        for column, row in enumerate(self.rows.values(), start=1):
+            logits[:, column] = queries @ row
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        normal: npt.NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+        return normal
