@@ -23,7 +23,7 @@ QUERY_SIDE = (
     "never-growing",
     "joint-lora",
 )
-PUBLISHED = (*published.SETTINGS, router_retriever.NAME, "ddr")
+PUBLISHED = (*published.SETTINGS, router_retriever.NAME, "ddr", "sb-moe")
 DETECTORS = "detectors"
 """Not a system, but asked for like one."""
 BOTH_SIDES = ("ours-both-sides", "full-ft", "joint-full-ft")

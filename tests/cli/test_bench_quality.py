@@ -114,11 +114,11 @@ def test_every_system_is_asked_the_same_queries(small: Path) -> None:
     assert len(set(map(frozenset, of_system.values()))) == 1
 
 
-@pytest.mark.parametrize("stop", [5, 8, 11, 14])
+@pytest.mark.parametrize("stop", [5, 8, 11, 14, 17])
 def test_a_stopped_run_goes_on_to_the_same_results(
     small: Path, ground: Path, encoder_folder: Path, tmp_path: Path, stop: int
 ) -> None:
-    names = "one-lora,expert-every-night,router-retriever,ddr"
+    names = "one-lora,expert-every-night,router-retriever,ddr,sb-moe"
     page = lived(ground, encoder_folder, tmp_path, names, stop)
     whole = without_seconds(json.loads((small / "results.json").read_text("utf-8")))
     assert without_seconds(page) == {

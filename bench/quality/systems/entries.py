@@ -17,6 +17,7 @@ from bench.quality.systems import (
     ours,
     published,
     router_retriever,
+    sb_moe,
 )
 from bench.quality.systems.base import System
 from bench.quality.systems.ddr import Ddr
@@ -26,6 +27,7 @@ from bench.quality.systems.full_ft import FullFineTuning
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
 from bench.quality.systems.router_retriever import RouterRetriever
+from bench.quality.systems.sb_moe import SbMoe
 from flows.settings import AUTOMATIC
 
 ABOUT = {
@@ -37,6 +39,7 @@ ABOUT = {
     **published.ABOUT,
     **router_retriever.ABOUT,
     **ddr.ABOUT,
+    **sb_moe.ABOUT,
 }
 """What each row of the tables is, in a sentence."""
 LONG = 24 * 60.0
@@ -122,6 +125,10 @@ def _ddr(shared: Shared, folder: Path, seed: int) -> System:
     return Ddr(root=folder, floor=shared.floor, seed=seed)
 
 
+def _sb_moe(shared: Shared, folder: Path, seed: int) -> System:
+    return SbMoe(root=folder, floor=shared.floor, seed=seed)
+
+
 def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:
     return lambda shared, folder, seed: FullFineTuning(name, folder, shared.floor, seed)
 
@@ -138,6 +145,7 @@ ENTRIES: Mapping[str, Entry] = {
     **{name: Entry((name,), _published(name)) for name in published.SETTINGS},
     router_retriever.NAME: Entry((router_retriever.NAME,), _router_retriever),
     "ddr": Entry(tuple(ddr.ABOUT), _ddr),
+    "sb-moe": Entry(tuple(sb_moe.ABOUT), _sb_moe),
     "ours-both-sides": Entry(("ours-both-sides",), _both_sides),
     "full-ft": Entry(("full-ft",), _full_ft("full-ft")),
     "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),
