@@ -27,7 +27,7 @@ from pipeline.encoder import Vectors
 from pipeline.routing.methods import RULES, SOFTMAX
 
 FROZEN = "frozen"
-SHARPNESS = 0.05
+SHARPNESS = 0.1
 LEAST_WEIGHT = 0.1
 PROTOTYPES = 8
 QUERIES_PER_PROTOTYPE = 20
