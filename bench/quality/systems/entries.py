@@ -13,6 +13,7 @@ from bench.quality.systems import (
     every_night,
     frozen,
     full_ft,
+    mixlora,
     one_lora,
     ours,
     published,
@@ -24,6 +25,7 @@ from bench.quality.systems.ddr import Ddr
 from bench.quality.systems.every_night import EveryNight
 from bench.quality.systems.frozen import FLOOR, Floor
 from bench.quality.systems.full_ft import FullFineTuning
+from bench.quality.systems.mixlora import MixLoraSystem
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
 from bench.quality.systems.router_retriever import RouterRetriever
@@ -40,6 +42,7 @@ ABOUT = {
     **router_retriever.ABOUT,
     **ddr.ABOUT,
     **sb_moe.ABOUT,
+    **mixlora.ABOUT,
 }
 """What each row of the tables is, in a sentence."""
 LONG = 24 * 60.0
@@ -129,6 +132,12 @@ def _sb_moe(shared: Shared, folder: Path, seed: int) -> System:
     return SbMoe(root=folder, floor=shared.floor, seed=seed)
 
 
+def _mixlora(name: str) -> Callable[[Shared, Path, int], System]:
+    return lambda shared, folder, seed: MixLoraSystem(
+        root=folder, floor=shared.floor, seed=seed, name=name
+    )
+
+
 def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:
     return lambda shared, folder, seed: FullFineTuning(name, folder, shared.floor, seed)
 
@@ -146,6 +155,7 @@ ENTRIES: Mapping[str, Entry] = {
     router_retriever.NAME: Entry((router_retriever.NAME,), _router_retriever),
     "ddr": Entry(tuple(ddr.ABOUT), _ddr),
     "sb-moe": Entry(tuple(sb_moe.ABOUT), _sb_moe),
+    **{name: Entry((name,), _mixlora(name)) for name in mixlora.RULES},
     "ours-both-sides": Entry(("ours-both-sides",), _both_sides),
     "full-ft": Entry(("full-ft",), _full_ft("full-ft")),
     "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),

@@ -1,0 +1,136 @@
+"""MixLoRA-DSI's dense half on the stream: one mixture for all queries, which grows layer by layer.
+
+It learns from each night's pairs and keeps none of them. Documents keep their frozen vectors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.quality.stream import Night
+from bench.quality.systems.base import STEPS, Lived, Search
+from bench.quality.systems.lessons import ENOUGH, charged, questions_of
+from bench.quality.systems.on_floor import OnFloor
+from flows.settings import Settings
+from pipeline.composition.base import unit
+from pipeline.experts.mixlora import FILE, MixLora
+from pipeline.growing import Energies, cosines_of, shares_out, teach
+from pipeline.lessons import lessons
+from pipeline.training import Lessons
+
+ENERGIES, PARTS = "energies.json", ("mean", "variance")
+ASKED = 200
+"""Questions of a night that decide where it grows, and whose tokens the first statistics are of."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A layer grows where the share of questions out, at sigma, is delta or more."""
+
+    sigma: float
+    delta: float
+    about: str
+
+
+RULES = {
+    "mixlora": Rule(0.0, 0.01, "MixLoRA-DSI (arXiv 2507.09924), dense: grows by its energy rule"),
+    "mixlora-strict": Rule(3.0, 0.2, "the same, where a fifth lies three deviations out"),
+    "mixlora-always": Rule(0.0, 0.0, "the same, growing in every layer every night"),
+}
+ABOUT = {name: rule.about for name, rule in RULES.items()}
+
+
+@dataclass(kw_only=True)
+class MixLoraSystem(OnFloor):
+    """The mixture and its energies after each night."""
+
+    name: str
+    _model: MixLora | None = field(default=None, init=False)
+    _energies: Energies = field(default_factory=Energies.none, init=False)
+
+    def live_through(self, night: Night, batch: Path) -> Lived:
+        encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
+        live, shares = self._open(night.name), list[float]()
+        seconds["encode"] = self.floor.encoding(night)
+        with charged(encoder, seconds, "train"):
+            questions = questions_of(night, live.library, encoder)
+        if len(questions) >= ENOUGH:
+            made = lessons(questions, live.library)
+            with charged(encoder, seconds, "detect"):
+                shares = self._grow(made)
+            with charged(encoder, seconds, "train"):
+                self._teach(made)
+        with self._whole(night.name) as folder:
+            self._keep(folder)
+        sizes = self._model.sizes if self._model else []
+        count = self._model.parameter_count if self._model else 0
+        grown = ("spawn",) if any(self._fires(share) for share in shares) else ("absorb",)
+        told = {"out": shares, "sizes": sizes}
+        return Lived(grown, max(sizes, default=0), count, seconds, told=told)
+
+    def searches(self) -> Mapping[str, Search]:
+        return {self.name: self._answer}
+
+    def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
+        folder = self.root / night
+        if not folder.is_dir():
+            return False
+        if (folder / FILE).is_file():
+            self._model = MixLora.load(self.floor.encoder, folder)
+            page = json.loads((folder / ENERGIES).read_text("utf-8"))
+            self._energies = Energies(*([np.array(row) for row in page[n]] for n in PARTS))
+        self._open(night)
+        return True
+
+    def close(self) -> None:
+        self._leave()
+        self._model = None
+
+    def _grow(self, made: Lessons) -> list[float]:
+        """New experts where tonight's questions are out; everywhere on the first night."""
+        order = np.random.default_rng(self.seed).permutation(len(made.queries))[:ASKED]
+        some = [made.queries[row] for row in sorted(order.tolist())]
+        if self._model is None:
+            self._model = MixLora.new(self.floor.encoder, self.seed)
+            tokens = cosines_of(self._model, some)
+            self._energies.begin([torch.cat(layer) for layer in zip(*tokens, strict=True)])
+            return []
+        shares = shares_out(self._model, self._energies, some, RULES[self.name].sigma)
+        layers = [layer for layer, share in enumerate(shares) if self._fires(share)]
+        self._model.grow(layers, self.seed + sum(self._model.sizes))
+        for layer in layers:
+            self._energies.grow(layer)
+        return shares
+
+    def _teach(self, made: Lessons) -> None:
+        assert self._model is not None
+        if self._model.open:
+            minutes = Settings().train_minutes
+            teach(self._model, self._energies, made, minutes=minutes, seed=self.seed)
+
+    def _fires(self, share: float) -> bool:
+        return share >= RULES[self.name].delta
+
+    def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+        assert self._live is not None
+        encoder, library = self.floor.encoder, self._live.library
+        vectors = encoder.encode_queries(queries)
+        if self._model is not None:
+            with self._model.attached():
+                vectors = unit(encoder.encode_queries(queries))
+        name_of = {number: key[1] for key, number in library.number_of.items()}
+        found = self._live.index.search(vectors, k)
+        return [[name_of[hit.number] for hit in hits] for hits in found]
+
+    def _keep(self, folder: Path) -> None:
+        if self._model is not None:
+            self._model.save(folder)
+            page = {name: [row.tolist() for row in getattr(self._energies, name)] for name in PARTS}
+            (folder / ENERGIES).write_text(json.dumps(page), "utf-8")
