@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flows.clock import Clock
@@ -13,6 +14,7 @@ from flows.live import TOMBSTONES, read_library, save_dead
 from flows.modules import Modules, Pool, save_modules
 from flows.night import Night, batch_facts
 from flows.outcome import Outcome
+from flows.prior import labels_of
 from flows.publication import encoder_facts, library_facts, publish, size_facts
 from flows.settings import Settings
 from flows.shares import with_frozen_shares
@@ -70,6 +72,9 @@ def bootstrap(
         with clock("detect"):
             pairs = [pair for intake in intakes for pair in intake.pairs]
             kinds = kinds_of(model, documents, encoding, pairs, settings.seed)
+            if len(batches) == 1:
+                labels = labels_of(batches[0])
+                kinds = {id_: replace(kind, labels=labels) for id_, kind in kinds.items()}
         modules = Modules(
             tuple(layers),
             tuple(float(value) for value in auroc),

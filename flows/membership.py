@@ -12,6 +12,7 @@ from flows.encoding import Encoding
 from flows.groups import Group
 from flows.live import Live
 from flows.modules import Kind, Modules, Pool
+from flows.prior import with_labels
 from pipeline.chosen import Chosen
 from pipeline.clusters import ALIKE, beyond
 from pipeline.documents import Document
@@ -40,6 +41,8 @@ class Grounds:
     names: frozenset[str]
     minutes: float
     progress: Progress
+    labels: tuple[str, ...] = ()
+    """What tonight's batch says of itself."""
     taught: list[float] = field(default_factory=list)
     """Seconds of every training tonight."""
 
@@ -97,6 +100,7 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
             documents=old.documents + len(group.documents),
             statistics=old.statistics.grow(features, groups),
             questions=old.questions + group.questions,
+            labels=with_labels(old.labels, grounds.labels),
         )
     statistics = KindStatistics.of(features, groups)
     return Kind(
@@ -107,6 +111,7 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
         statistics=statistics,
         birth=statistics,
         questions=group.questions,
+        labels=grounds.labels,
     )
 
 

@@ -60,6 +60,8 @@ class Kind:
     expert: str | None = None
     asked: int | None = None
     taught: int = 0
+    labels: tuple[str, ...] = ()
+    """What the batches that it grew by said of themselves."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
     folder = {name: store.objects.open(object_id) for name, object_id in names.items()}
     kinds = {
         id_: Kind(
-            **facts,
+            **{**facts, "labels": tuple(facts.get("labels", ()))},
             statistics=KindStatistics.load(folder[f"kind/{id_}/statistics"]),
             birth=KindStatistics.load(folder[f"kind/{id_}/birth"]),
             questions=Questions.load(folder[f"kind/{id_}/questions"]),

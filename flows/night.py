@@ -24,6 +24,7 @@ from flows.live import Live, open_live
 from flows.membership import Grounds, heard, still_there
 from flows.modules import save_modules
 from flows.outcome import Outcome
+from flows.prior import labels_of
 from flows.publication import library_facts, publish, size_facts
 from flows.settings import Settings
 from nightshift.errors import NothingToDo, UsageError
@@ -183,6 +184,7 @@ def learn(
         names=frozenset(name for manifest in history for name in manifest.modules),
         minutes=live.settings.train_minutes,
         progress=progress,
+        labels=labels_of(intake.batch),
         taught=taught,
     )
     return grow(

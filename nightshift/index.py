@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from flows.live import Live, open_live
+from flows.prior import kinds_meant
 from nightshift.errors import UsageError
 from pipeline.fusion import Standing, standings
 from pipeline.retriever import Answers, Leg
@@ -68,11 +69,20 @@ class Index:
     def version(self) -> int:
         return self._live.manifest.version
 
-    def search(self, query: str, k: int = 10, leg: Leg = "both") -> Answer:
-        """The k best documents for a query, by its vector, its words, or both."""
+    def search(
+        self, query: str, k: int = 10, leg: Leg = "both", instruction: str | None = None
+    ) -> Answer:
+        """The k best documents for a query, by its vector, its words, or both.
+
+        An instruction says beforehand which kinds of text it means; without one the query's own
+        vector decides.
+        """
         if not query.strip():
             raise UsageError("the query is empty", hint='nightshift search "WORDS"')
-        answers = self._live.retriever.ask([query], k, leg=leg)
+        live, among = self._live, None
+        if instruction and instruction.strip():
+            among = kinds_meant(live.modules.kinds, instruction, live.encoder)
+        answers = live.retriever.ask([query], k, leg=leg, among=among)
         library = self._live.library
         hits = []
         told = _told(answers)

@@ -8,7 +8,7 @@ of a query count is what they count for its kinds, weighted as its route weighs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,17 +71,25 @@ class Retriever:
         self.composition = composition
 
     def ask(
-        self, queries: Sequence[str], k: int, *, frozen: Vectors | None = None, leg: Leg = "both"
+        self,
+        queries: Sequence[str],
+        k: int,
+        *,
+        frozen: Vectors | None = None,
+        leg: Leg = "both",
+        among: Collection[str] | None = None,
     ) -> Answers:
-        """Route and search; `frozen` are the queries' frozen vectors where they are known."""
+        """Route and search; `frozen` are the queries' frozen vectors where they are known, and
+        `among` the kinds that they are known to be of.
+        """
         vectors = self.encoder.encode_queries(queries) if frozen is None else frozen
-        routes = self.router.route(vectors)
+        routes = self.router.route(vectors, among)
         if leg == "lexical":
             return Answers(routes, self._named(queries, k))
         learned = self.composition.learn(self.encoder, self.experts, queries, routes)
         composed = self.composition.mix(vectors, routes, learned)
         dense = self._search(vectors, composed, routes, learned, self._depth(k, leg))
-        return self._answers(queries, vectors, routes, dense, k, leg)
+        return self._answers(queries, vectors, routes, dense, k, leg, among)
 
     def ask_frozen(self, queries: Sequence[str], k: int, *, leg: Leg = "dense") -> Answers:
         """The same index with the encoder alone: the floor that experts are measured against."""
@@ -110,11 +118,12 @@ class Retriever:
         dense: list[list[Found]],
         k: int,
         leg: Leg,
+        among: Collection[str] | None = None,
     ) -> Answers:
         if leg == "dense" or self.lexical is None:
             return Answers(routes, dense)
         lexical = self.lexical.search(queries, max(k, DEPTH))
-        shares = self.router.weigh(vectors, self.shares, DEFAULT_SHARE)
+        shares = self.router.weigh(vectors, self.shares, DEFAULT_SHARE, among)
         found = [
             fuse(near, named, share, k)
             for near, named, share in zip(dense, lexical, shares, strict=True)

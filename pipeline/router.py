@@ -15,7 +15,7 @@ is trained: learned gates lost to centroids in H. Lee et al., "RouterRetriever",
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -58,27 +58,33 @@ class Router:
         columns = [(queries @ points.T).max(axis=1) for points in self.prototypes.values()]
         return np.stack(columns, axis=1).astype(np.float64)
 
-    def route(self, queries: Vectors) -> list[Route]:
-        """Weights for each query vector of the frozen encoder."""
+    def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
+        """Weights for each query vector of the frozen encoder; `among` these kinds alone, where
+        somebody knows that the queries are theirs.
+        """
         if not self.experts or not len(queries):
             return [{FROZEN: 1.0} for _ in queries]
-        similarity = self.similarity(queries)
+        weights, near = self._weighed(queries, among)
         return [
-            self._merge(line) if nearest >= self.floor else {FROZEN: 1.0}
-            for line, nearest in zip(self._weights(similarity), similarity.max(axis=1), strict=True)
+            self._merge(line) if known else {FROZEN: 1.0}
+            for line, known in zip(weights, near, strict=True)
         ]
 
-    def weigh(self, queries: Vectors, of_kind: Mapping[str, float], other: float) -> list[float]:
+    def weigh(
+        self,
+        queries: Vectors,
+        of_kind: Mapping[str, float],
+        other: float,
+        among: Collection[str] | None = None,
+    ) -> list[float]:
         """A number that each kind has, for each query: weighted as its route weighs the kinds, and
         `other` for kinds that have none and for queries near to no kind.
         """
         if not self.prototypes or not len(queries):
             return [other] * len(queries)
-        similarity = self.similarity(queries)
         values = np.array([of_kind.get(kind, other) for kind in self.prototypes])
-        weighed = self._weights(similarity) @ values
-        near = similarity.max(axis=1) >= self.floor
-        return [float(value) for value in np.where(near, weighed, other)]
+        weights, near = self._weighed(queries, among)
+        return [float(value) for value in np.where(near, weights @ values, other)]
 
     def with_kind(self, kind: str, prototypes: Vectors, expert: str | None) -> Router:
         """The router with a kind added or replaced, served by `expert` or by the frozen encoder."""
@@ -119,8 +125,18 @@ class Router:
         rule = page.get("rule", SOFTMAX)
         return cls(prototypes, page["experts"], page["floor"], page["sharpness"], rule)
 
-    def _weights(self, similarity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return RULES[self.rule](similarity, self.sharpness)
+    def _weighed(
+        self, queries: Vectors, among: Collection[str] | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Each query's weights of all kinds, and whether it is near to any."""
+        similarity = self.similarity(queries)
+        known = [kind in among for kind in self.prototypes] if among is not None else []
+        if not any(known):
+            weights = RULES[self.rule](similarity, self.sharpness)
+            return weights, similarity.max(axis=1) >= self.floor
+        weights = np.zeros_like(similarity)
+        weights[:, known] = RULES[self.rule](similarity[:, known], self.sharpness)
+        return weights, np.ones(len(queries), bool)
 
     def _merge(self, weights: npt.NDArray[np.float64]) -> Route:
         total: Route = {}

@@ -27,6 +27,10 @@ def search(
         Literal["dense", "lexical", "both"],
         typer.Option("--leg", help="Find by vectors, by words, or by both."),
     ] = "both",
+    instruction: Annotated[
+        str | None,
+        typer.Option("--instruction", help="Which kind of text is meant, as batches label it."),
+    ] = None,
     version: VersionOption = None,
     explain: Annotated[
         bool,
@@ -40,7 +44,7 @@ def search(
     from nightshift.index import open_index
 
     with open_index(store, version=version) as index:
-        answer = index.search(query, k=k, leg=leg)
+        answer = index.search(query, k=k, leg=leg, instruction=instruction)
         reasons = index.explain(query) if explain else None
     if as_json:
         page = answer.as_json()

@@ -172,3 +172,12 @@ def test_prototypes_lie_where_the_queries_are() -> None:
 def test_queries_that_are_all_the_same_have_one_prototype() -> None:
     points = prototypes_of(np.repeat(at(30), 200, axis=0), seed=0)
     assert np.allclose(points, at(30), atol=1e-6)
+
+
+def test_told_the_kinds_a_query_goes_nowhere_else() -> None:
+    router = plane()
+    [north] = router.route(at(0), among={"north"})
+    assert north == {"e2": 1.0}
+    assert router.route(at(230), among={"north"}) == [{"e2": 1.0}]
+    assert router.route(at(0), among={"unheard of"}) == router.route(at(0))
+    assert router.weigh(at(0), {"east": 0.2, "north": 0.9}, 0.5, {"north"}) == [0.9]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench.quality.systems.base import Search
 from pipeline.encoder import Vectors
@@ -23,7 +23,7 @@ class Always(Router):
         super().__init__()
         object.__setattr__(self, "expert", expert)
 
-    def route(self, queries: Vectors) -> list[Route]:
+    def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
         expert: str = self.expert  # type: ignore[attr-defined]
         return [{expert: 1.0} for _ in queries]
 

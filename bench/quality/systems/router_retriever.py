@@ -13,7 +13,7 @@ enough pairs is what the paper calls a domain; at most ASKED of its queries make
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ class Pilots(Router):
         super().__init__()
         object.__setattr__(self, "pilots", pilots)
 
-    def route(self, queries: Vectors) -> list[Route]:
+    def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
         pilots: Mapping[str, Vectors] = self.pilots  # type: ignore[attr-defined]
         if not pilots:
             return [{FROZEN: 1.0} for _ in queries]

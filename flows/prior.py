@@ -1,0 +1,45 @@
+"""What somebody says of a query beforehand: which kinds an instruction means.
+
+Kinds remember the label and the instruction of the batches that they grew by (`batch.json`). An
+instruction given with a query means the kinds that it names, or else those whose memory it lies
+nearest to, as the frozen encoder sees it. DDR's prior (arXiv 2602.22547) is such a table, made by
+hand for every dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flows.modules import Kind
+from pipeline.batch import Batch
+from pipeline.encoder import Encoder
+
+
+def labels_of(batch: Batch) -> tuple[str, ...]:
+    """What a batch says of itself."""
+    return tuple(told for told in (batch.label, batch.instruction) if told)
+
+
+def with_labels(known: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    """Labels in the order of their first night.
+
+    >>> with_labels(("tv",), ("tv", "find the scene"))
+    ('tv', 'find the scene')
+    """
+    return tuple(dict.fromkeys((*known, *new)))
+
+
+def kinds_meant(
+    kinds: Mapping[str, Kind], instruction: str, encoder: Encoder
+) -> frozenset[str] | None:
+    """The kinds that an instruction means; None where no kind was ever told anything."""
+    told = [(id_, label) for id_, kind in kinds.items() for label in kind.labels]
+    if not told:
+        return None
+    wanted = instruction.strip().casefold()
+    named = frozenset(id_ for id_, label in told if label.strip().casefold() == wanted)
+    if named:
+        return named
+    vectors = encoder.encode_queries([instruction, *(label for _, label in told)])
+    near = vectors[1:] @ vectors[0]
+    return frozenset({told[int(near.argmax())][0]})
