@@ -11,10 +11,10 @@ from flows.membership import Grounds
 from flows.modules import BOTH, HEAD, ExpertFacts, Kind, Modules
 from flows.outcome import Outcome
 from flows.shares import with_share
+from pipeline.candidate import Candidate
 from pipeline.experts.base import Expert
 from pipeline.overlay import Overlay, lay, lay_by
 from pipeline.router import prototypes_of
-from pipeline.trial import Candidate
 
 
 @dataclass(frozen=True)

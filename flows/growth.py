@@ -15,6 +15,7 @@ from flows.outcome import Outcome
 from flows.settings import AUTOMATIC, QUERY
 from flows.shares import with_frozen_shares
 from flows.sides import better_side, both_sides, documents_of
+from pipeline.candidate import Candidate
 from pipeline.composition.methods import COMPOSITIONS
 from pipeline.documents import REAL, Key
 from pipeline.gate import Bounds
@@ -22,7 +23,7 @@ from pipeline.overlay import Overlaid, Overlay
 from pipeline.retriever import Retriever
 from pipeline.side import too_late
 from pipeline.terms import name_of
-from pipeline.trial import Candidate, Trial
+from pipeline.trial import Trial
 
 
 def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:

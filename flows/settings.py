@@ -12,7 +12,7 @@ AUTOMATIC = "auto"
 QUERY, HEAD = "query", "head"
 CHOICES = {
     "expert": ("lora", "prefix"),
-    "router": ("softmax", "margin", "nearest"),
+    "router": ("softmax", "margin", "nearest", "top-k"),
     "compose": ("halves", "blend"),
     "side": (QUERY, HEAD, AUTOMATIC),
     "approval": (AUTOMATIC,),
@@ -42,7 +42,9 @@ class Settings:
     gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
     expert: str = _setting("lora", '"lora" or "prefix": how a new expert changes the encoder')
-    router: str = _setting("softmax", '"softmax", "margin" or "nearest": how kinds share a query')
+    router: str = _setting(
+        "softmax", '"softmax", "margin", "nearest" or "top-k": how kinds share a query'
+    )
     compose: str = _setting(
         "halves",
         '"halves" or "blend": vectors of experts, half frozen, or one pass through their sum',

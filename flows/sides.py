@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flows.groups import Group
 from flows.modules import Kind
+from pipeline.candidate import Candidate
 from pipeline.documents import Key
 from pipeline.experts.base import Expert
 from pipeline.overlay import Overlay
 from pipeline.side import BothSides, choose_side
-from pipeline.trial import Candidate, Trial
+from pipeline.trial import Trial
 
 
 def better_side(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.both_sides import estimate, split, train_both
+from pipeline.candidate import Candidate
 from pipeline.crossfit import FOLDS, concatenated, folds_for, judges_of_fold, without_fold
 from pipeline.documents import Key
 from pipeline.encoder import Vectors
@@ -26,7 +27,7 @@ from pipeline.overlay import Overlaid, Overlay, calibrate, lay
 from pipeline.questions import Questions
 from pipeline.router import prototypes_of
 from pipeline.training import Lessons, Training
-from pipeline.trial import Candidate, Trial
+from pipeline.trial import Trial
 from pipeline.tried import Tried
 
 WORTH = 0.01

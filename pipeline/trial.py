@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pipeline.candidate import Candidate, Part, surely_more, with_first_fold
 from pipeline.crossfit import FOLDS, all_judges, folds_for, judges_of_fold, without_fold
 from pipeline.documents import Key
 from pipeline.encoder import Vectors
@@ -20,48 +21,18 @@ from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.methods import METHODS
 from pipeline.experts.weights import Weights, mean_of
-from pipeline.gate import BOUNDS, Bounds, Verdict, judge
+from pipeline.gate import BOUNDS, Bounds, judge
 from pipeline.head import Head, train_head
 from pipeline.lessons import lessons
 from pipeline.library import Library
-from pipeline.measures import Scores, interval
+from pipeline.measures import Scores
 from pipeline.overlay import Overlaid, Overlay, lay_by
 from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.training import Training, together, train
-from pipeline.tried import Heard, Tried, hear, quality
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A way to serve a kind: the router that leads there, and what the gate says of it."""
-
-    expert: Expert
-    router: Router
-    own: Scores
-    verdict: Verdict
-    training: Training | None
-    first_fold: Scores = field(default_factory=lambda: np.empty(0))
-    """Gains on the first fold, of an expert taught without it; none without cross-fitting."""
-    overlay: Overlay | None = None
-    """The kind's documents as the expert sees them, if it speaks for both sides."""
-    heard: tuple[Heard, ...] = ()
-    """The queries of `own`, as the dense leg answers them through whoever did not learn from them.
-    """
-
-
-@dataclass(frozen=True)
-class Part:
-    """What an expert taught without a fold makes of it; nothing, where nobody could be taught."""
-
-    tried: Tried = field(default_factory=Tried)
-    training: Training | None = None
-    weights: Weights = field(default_factory=dict)
-    headed: Tried = field(default_factory=Tried)
-    """The same queries where a head, taught likewise, has rewritten the documents too."""
-    head: Weights = field(default_factory=dict)
+from pipeline.tried import Tried, hear, quality
 
 
 @dataclass(frozen=True)
@@ -125,9 +96,9 @@ class Trial:
                 both = self.candidate(kind, expert, router, headed, asked, training, overlay)
                 # What the head costs other kinds is no reason to refuse the expert.
                 if both.verdict.accepted:
-                    return _first_fold(both, [part.headed for part in parts])
+                    return with_first_fold(both, [part.headed for part in parts])
         alone = self.candidate(kind, expert, router, own, asked, training)
-        return _first_fold(alone, [part.tried for part in parts])
+        return with_first_fold(alone, [part.tried for part in parts])
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""
@@ -285,18 +256,3 @@ class Trial:
         return Candidate(
             expert, router, own.gains, verdict, training, overlay=overlay, heard=own.heard
         )
-
-
-def _first_fold(candidate: Candidate, parts: Sequence[Tried]) -> Candidate:
-    """The candidate, with its gains on the first fold if there are folds."""
-    return replace(candidate, first_fold=parts[0].gains) if parts else candidate
-
-
-def surely_more(better: Scores, simpler: Scores) -> bool:
-    """Whether one is higher than the other, query by query, with confidence.
-
-    >>> surely_more(np.full(40, 0.1), np.zeros(40)), surely_more(np.zeros(40), np.zeros(40))
-    (True, False)
-    """
-    low, _ = interval(better - simpler, 0.90)
-    return low > 0

@@ -45,7 +45,9 @@ ExpertOption = Annotated[
 ]
 RouterOption = Annotated[
     str | None,
-    typer.Option("--router", help='How kinds share a query: "softmax", "margin" or "nearest".'),
+    typer.Option(
+        "--router", help='How kinds share a query: "softmax", "margin", "nearest", "top-k".'
+    ),
 ]
 ComposeOption = Annotated[
     str | None,

@@ -8,6 +8,7 @@ from pipeline.routing.base import Rule
 from pipeline.routing.margin import margin
 from pipeline.routing.nearest import nearest
 from pipeline.routing.softmax import softmax
+from pipeline.routing.top import top
 
 SOFTMAX = "softmax"
-RULES: Mapping[str, Rule] = {SOFTMAX: softmax, "nearest": nearest, "margin": margin}
+RULES: Mapping[str, Rule] = {SOFTMAX: softmax, "nearest": nearest, "margin": margin, "top-k": top}

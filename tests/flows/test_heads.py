@@ -17,8 +17,9 @@ from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
 from pipeline import training
+from pipeline.candidate import Candidate
 from pipeline.index import Found
-from pipeline.trial import Candidate, Trial
+from pipeline.trial import Trial
 from state.store import Store
 
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]

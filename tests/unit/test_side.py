@@ -13,6 +13,7 @@ from conftest import WORDS
 
 from pipeline import side, training
 from pipeline.both_sides import BothSidesCourse
+from pipeline.candidate import Candidate
 from pipeline.crossfit import judges_of_fold
 from pipeline.documents import Document, Key, Pair, passages
 from pipeline.encoder import Encoder
@@ -26,7 +27,7 @@ from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.segment import Segment, write_segment
 from pipeline.side import BothSides, choose_side, left, promising, too_late, weighed
-from pipeline.trial import Candidate, Trial
+from pipeline.trial import Trial
 from pipeline.tried import Tried
 
 KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}

@@ -15,6 +15,7 @@ import torch
 from conftest import WORDS
 
 from pipeline import crossfit, training, trial
+from pipeline.candidate import Candidate
 from pipeline.documents import SPAN, TERMS, Document, Key, Pair, Passage
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
@@ -25,7 +26,7 @@ from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import FROZEN, Router, prototypes_of
 from pipeline.segment import Segment, write_segment
-from pipeline.trial import Candidate, Trial
+from pipeline.trial import Trial
 from pipeline.tried import hear, quality
 
 KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}
