@@ -45,23 +45,8 @@ def adopt(
     told: str | None = None,
 ) -> Growth:
     """Take a new expert into the module set, and its overlay with it."""
-    training, overlay = new.training, new.overlay
-    head = overlay.head if overlay else None
-    reencoded = len(overlay.parts[0].keys) if overlay and head is None else 0
-    ending = "" if overlay is None else BOTH if head is None else HEAD
-    facts = ExpertFacts(
-        name=new.expert.name,
-        method=new.expert.method + ending,
-        kind=kind.id,
-        parent=parent,
-        born=grounds.version,
-        parameters=new.expert.parameter_count + (head.parameter_count if head else 0),
-        queries=training.queries if training else 0,
-        seconds=training.seconds if training else 0.0,
-        gate=new.verdict.as_json(),
-        scale=tuple(overlay.scale) if overlay else None,
-        reencoded=reencoded,
-    )
+    overlay = new.overlay
+    facts = facts_of_expert(new, kind.id, grounds.version, parent)
     modules = replace(growth.modules, experts={**growth.modules.experts, facts.name: facts})
     modules = with_share(modules, kind.id, new.heard, grounds.lexical)
     kind = replace(kind, expert=facts.name, taught=len(kind.questions.teaching))
@@ -70,10 +55,30 @@ def adopt(
         modules=modules,
         weights={**growth.new, facts.name: new.expert},
         overlays={**growth.overlays, **({facts.name: overlay} if overlay else {})},
-        reencoded=growth.reencoded + reencoded,
+        reencoded=growth.reencoded + facts.reencoded,
     )
     gate, reason = new.verdict.as_json(), joined(new.verdict.reason, told)
     return enter(grown, kind, group, outcome, reason, facts.name, gate)
+
+
+def facts_of_expert(new: Candidate, kind: str, version: int, parent: str | None) -> ExpertFacts:
+    """What is known of a candidate's expert once it goes live."""
+    training, overlay = new.training, new.overlay
+    head = overlay.head if overlay else None
+    ending = "" if overlay is None else BOTH if head is None else HEAD
+    return ExpertFacts(
+        name=new.expert.name,
+        method=new.expert.method + ending,
+        kind=kind,
+        parent=parent,
+        born=version,
+        parameters=new.expert.parameter_count + (head.parameter_count if head else 0),
+        queries=training.queries if training else 0,
+        seconds=training.seconds if training else 0.0,
+        gate=new.verdict.as_json(),
+        scale=tuple(overlay.scale) if overlay else None,
+        reencoded=len(overlay.parts[0].keys) if overlay and head is None else 0,
+    )
 
 
 def enter(

@@ -112,7 +112,7 @@ def bootstrap(
                 None,
                 kind="init",
                 reason=f"first corpus: {', '.join(batch.name for batch in batches)}",
-                encoder=encoder_facts(model, _lasting(encoder)),
+                encoder=encoder_facts(model, encoder),
                 index=index,
                 modules=save_modules(store, modules, None, {}),
                 facts=facts,
@@ -138,8 +138,3 @@ def _counts(intakes: Sequence[Intake], added: int) -> dict[str, int]:
         "unchanged": sum(intake.unchanged for intake in intakes),
         "quarantined": quarantined,
     }
-
-
-def _lasting(encoder: str | None) -> str | None:
-    """A folder's name that means the same from everywhere; hub ids stay as they are."""
-    return str(Path(encoder).resolve()) if encoder and Path(encoder).is_dir() else encoder

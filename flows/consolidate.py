@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from flows.live import Live, open_live
-from flows.membership import next_name
+from flows.membership import unused_expert
 from flows.merger import Merger, merge, mergeable
 from flows.modules import HEAD, ExpertFacts, Modules, save_modules
 from flows.publication import publish, quiet_facts, size_facts
@@ -76,7 +76,7 @@ def propose(live: Live) -> tuple[Consolidation, Merger]:
     if pair is None:
         raise NothingToDo("there are no two experts that could be one", hint="nightshift experts")
     first, second, nearness = pair
-    both, name = [live.modules.experts[one] for one in (first, second)], _next(live.store)
+    both, name = [live.modules.experts[one] for one in (first, second)], unused_expert(live.store)
     merger = merge(live, both, name)
     parameters = sum(facts.parameters for facts in both), merger.parameters
     objection = _objection(merger)
@@ -145,14 +145,3 @@ def _facts(live: Live, proposed: Consolidation, merger: Merger) -> ExpertFacts:
         gate=Verdict(True, len(own), False, float(own.mean()), span, losses, "").as_json(),
         scale=tuple(merger.overlay.scale) if merger.overlay else None,
     )
-
-
-def _next(store: Store) -> str:
-    """A name that no expert of any version has had."""
-    ever = {
-        name.removeprefix("expert/")
-        for manifest in store.history()
-        for name in manifest.modules
-        if name.startswith("expert/")
-    }
-    return next_name("e", ever)

@@ -179,11 +179,13 @@ def as_known(documents: Sequence[Document], read: Read, layers: Sequence[int]) -
 
 
 def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
-    """What any version of this store has encoded before, by text hash."""
+    """What any version of this store has encoded before by the live encoder, by text hash."""
     found: dict[str, Known] = {}
+    live = store.manifest().encoder["fingerprint"]
     names = {
         object_id
         for manifest in store.standing()
+        if manifest.encoder["fingerprint"] == live
         for name, object_id in manifest.index.items()
         if name.startswith(SEGMENT)
     }

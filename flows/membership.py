@@ -23,6 +23,7 @@ from pipeline.library import Library
 from pipeline.progress import Progress
 from pipeline.questions import Questions
 from pipeline.terms import name_of
+from state.store import Store
 
 COMPARED = 2000
 """Documents that a new kind is named against."""
@@ -170,6 +171,17 @@ def compared(grounds: Grounds, group: Group) -> Sequence[Document]:
     numbers = [number for key, number in grounds.library.number_of.items() if key not in own]
     step = max(1, len(numbers) // COMPARED)
     return Chosen(grounds.library.documents, numbers[::step])
+
+
+def unused_expert(store: Store, besides: Iterable[str] = ()) -> str:
+    """The next expert's name: none of any version, and nothing besides, has had it."""
+    ever = {
+        name.removeprefix("expert/")
+        for manifest in store.history()
+        for name in manifest.modules
+        if name.startswith("expert/")
+    }
+    return next_name("e", ever | set(besides))
 
 
 def next_name(letter: str, taken: set[str]) -> str:

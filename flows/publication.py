@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 from flows.modules import Modules
@@ -83,9 +84,13 @@ def library_facts() -> dict[str, str]:
 
 
 def encoder_facts(encoder: Encoder, source: str | None) -> dict[str, Any]:
+    """`source` is what the encoder was asked for by; a folder's name is made to mean the same from
+    everywhere, hub ids stay as they are.
+    """
+    lasting = str(Path(source).resolve()) if source and Path(source).is_dir() else source
     return {
         "name": encoder.checkpoint.name,
-        "source": source,
+        "source": lasting,
         "fingerprint": encoder.fingerprint,
         "parameters": encoder.parameter_count,
         "dimension": encoder.dimension,

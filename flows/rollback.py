@@ -38,10 +38,10 @@ def rollback(
 ) -> Rollback:
     """Publish a version with the modules of `to` (default: the version before the live one)."""
     if dry_run:
-        return _plan(store, store.manifest(), _target(store, to), documents)
+        return _plan(store, store.manifest(), _target(store, to, documents), documents)
     with store.writing():
         live = store.manifest()
-        target = _target(store, to)
+        target = _target(store, to, documents)
         plan = _plan(store, live, target, documents)
         kept = target if documents else live
         facts = {
@@ -60,7 +60,7 @@ def rollback(
             live,
             kind="rollback",
             reason=reason,
-            encoder=live.encoder,
+            encoder=kept.encoder,
             index=kept.index,
             modules=target.modules,
             facts=facts,
@@ -70,17 +70,19 @@ def rollback(
         )
 
 
-def _target(store: Store, to: int | None) -> Manifest:
+def _target(store: Store, to: int | None, documents: bool) -> Manifest:
     live = store.manifest()
     if to is None and live.parent is None:
         raise UsageError("version 1 has no version before it", hint="nightshift history")
     target = store.manifest(live.parent if to is None else to)
     if target.version == live.version:
         raise UsageError(f"version {target.version} is the live one", hint="nightshift history")
-    if target.encoder["fingerprint"] != live.encoder["fingerprint"]:
+    same = target.encoder["fingerprint"] == live.encoder["fingerprint"]
+    if not same and not documents:
         raise EncoderMismatch(
-            f"version {target.version} was made with another encoder than version {live.version}",
-            hint="nightshift history",
+            f"version {target.version} was made with another encoder than version {live.version}: "
+            "its modules need its vectors",
+            hint=f"nightshift rollback {target.version} --documents --reason WHY",
         )
     return target
 

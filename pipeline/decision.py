@@ -180,6 +180,17 @@ def _nearest(known: Sequence[KindStatistics], features: Layers) -> int:
     return int(np.argmin([_far(largest, features - (k.centre - largest.centre)) for k in known]))
 
 
+def homes(known: Sequence[KindStatistics], features: Layers) -> Rows:
+    """For each document the known kind whose centre is nearest, seen as for whole clusters."""
+    largest = max(known, key=lambda kind: kind.documents)
+    far = [
+        largest.novelty(largest.distances(features - (kind.centre - largest.centre)))
+        for kind in known
+    ]
+    nearest: Rows = np.argmin(far, axis=0)
+    return nearest
+
+
 def _far(known: KindStatistics, features: Layers) -> float:
     return float(known.novelty(known.distances(features)).mean())
 

@@ -25,6 +25,7 @@ from nightshift.cli import (
     history,
     init,
     log,
+    migrate,
     output,
     pin,
     purge,
@@ -54,6 +55,7 @@ app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
 app.command("retire")(retire.retire)
 app.command("consolidate")(consolidate.consolidate)
+app.command("migrate")(migrate.migrate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)
 app.command("diff")(diff.diff)

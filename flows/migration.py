@@ -1,0 +1,249 @@
+"""Migration: the next generation of a store, by another encoder, beside the live one.
+
+live documents -> encoded again, portion by portion; what is done is noted, so that a kill costs
+                  one portion
+kinds          -> the same kinds, with statistics in the new encoder's layers
+experts        -> taught again from the pairs that are kept, and judged as on any night
+the whole      -> against the old generation, kind by kind, on queries that never taught
+one version    -> published in one step; `rollback --documents` brings the old one back
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from flows.encoding import (
+    PORTION,
+    PORTION_CHARACTERS,
+    Encoding,
+    Known,
+    encode,
+    sample,
+    write_segments,
+)
+from flows.founding import layers_that_tell
+from flows.generation import Generation, renewed
+from flows.live import TOMBSTONES, Live, open_live, read_library, save_dead
+from flows.modules import save_modules
+from flows.publication import encoder_facts, publish, quiet_facts, size_facts
+from flows.retire import told
+from nightshift.errors import NothingToDo
+from pipeline.checkpoint import locate
+from pipeline.chosen import Chosen
+from pipeline.detector import choose_layers
+from pipeline.documents import Document
+from pipeline.encoder import Encoder
+from pipeline.gate import Change, harm, measured
+from pipeline.progress import Progress, silent
+from pipeline.segment import Segment
+from pipeline.texts import portions
+from pipeline.tried import hear, quality
+from state import durable
+from state.store import Store
+
+NOTES = "migration.json"
+"""In the store's folder while a migration is under way."""
+TIMED = 64
+"""Documents that tell how long all of them will take."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What another encoder changes; no version for an estimate, or where the old one stays."""
+
+    encoder: str
+    documents: int
+    encoded: int
+    minutes: float
+    experts: tuple[str, ...] = ()
+    changes: Mapping[str, Change] | None = None
+    objection: str | None = None
+    version: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        changes = None if self.changes is None else told(self.changes)
+        return {**vars(self), "experts": list(self.experts), "changes": changes}
+
+
+def estimate(store: Store, encoder: str | None, loaded: Encoder | None = None) -> Migration:
+    """How long encoding everything would take, from a few documents that are."""
+    model = loaded or Encoder(locate(encoder))
+    with open_live(store) as live:
+        documents = _documents(live, model)
+        some = documents[:: max(1, len(documents) // TIMED)][:TIMED]
+        began = time.monotonic()
+        encode(model, some, [], {}, silent)
+        minutes = (time.monotonic() - began) / len(some) * len(documents) / 60
+    return Migration(model.checkpoint.name, len(documents), 0, minutes)
+
+
+def migrate(
+    store: Store,
+    encoder: str | None,
+    *,
+    anyway: bool = False,
+    loaded: Encoder | None = None,
+    progress: Progress = silent,
+) -> Migration:
+    """Build the next generation, and publish it unless a kind would surely lose by it."""
+    began, model = time.monotonic(), loaded or Encoder(locate(encoder))
+    with store.writing(), open_live(store) as live:
+        documents = _documents(live, model)
+        notes = _Notes.read(store, model)
+        if not notes.layers:
+            notes = notes.with_layers(*_layers(model, documents, progress))
+        encoding, index = _encoded(store, model, documents, notes, progress)
+        index[TOMBSTONES] = store.objects.put(lambda folder: save_dead({}, folder))
+        library = read_library(store, index)
+        new = renewed(live, model, library, encoding, notes.layers, notes.auroc, progress)
+        try:
+            changes = _compared(live, new)
+            objection = None if anyway else harm(changes, live.settings.gate_tolerance)
+            minutes = (time.monotonic() - began) / 60
+            done = Migration(
+                model.checkpoint.name,
+                len(documents),
+                encoding.encoded,
+                minutes,
+                tuple(sorted(new.modules.experts)),
+                changes,
+                objection,
+            )
+            if objection:
+                return done
+            version = _publish(live, new, index, encoder, done)
+            notes.forget()
+            return replace(done, version=version)
+        finally:
+            for expert in new.experts.values():
+                expert.detach()
+
+
+def _documents(live: Live, model: Encoder) -> Sequence[Document]:
+    """What is live, in the order of its arrival."""
+    if model.fingerprint == live.manifest.encoder["fingerprint"]:
+        raise NothingToDo(
+            f"{model.checkpoint.name} is the encoder of version {live.manifest.version} already",
+            hint="nightshift migrate --encoder ANOTHER",
+        )
+    return Chosen(live.library.documents, sorted(live.library.number_of.values()))
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """What a migration has done so far, in a file: a kill leaves it, and the next one goes on."""
+
+    store: Store
+    fingerprint: str
+    layers: tuple[int, ...] = ()
+    auroc: tuple[float, ...] = ()
+    segments: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, store: Store, model: Encoder) -> _Notes:
+        """Those of a migration to the same encoder, or empty ones."""
+        path = store.root / NOTES
+        page = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        if page.get("fingerprint") != model.fingerprint:
+            return cls(store, model.fingerprint)
+        parts = {name: tuple(page[name]) for name in ("layers", "auroc", "segments")}
+        return cls(store, model.fingerprint, **parts)
+
+    def with_layers(self, layers: Sequence[int], auroc: Sequence[float]) -> _Notes:
+        return replace(self, layers=tuple(layers), auroc=tuple(auroc)).kept()
+
+    def kept(self) -> _Notes:
+        page = {name: value for name, value in vars(self).items() if name != "store"}
+        durable.replace(self.store.root / NOTES, json.dumps(page).encode())
+        return self
+
+    def forget(self) -> None:
+        (self.store.root / NOTES).unlink(missing_ok=True)
+
+    def known(self) -> dict[str, Known]:
+        """Vectors and features of what was encoded before a kill."""
+        found: dict[str, Known] = {}
+        for id_ in self.segments:
+            if not self.store.objects.path(id_).is_dir():
+                continue  # gc has been here since
+            segment = Segment(self.store.objects.open(id_))
+            for row, text_hash in enumerate(segment.text_hashes):
+                vectors = segment.vectors[segment.first[row] : segment.first[row + 1]]
+                found[text_hash] = vectors, segment.layers[row]
+        return found
+
+
+def _layers(
+    model: Encoder, documents: Sequence[Document], progress: Progress
+) -> tuple[list[int], list[float]]:
+    some = sample(documents)
+    auroc = layers_that_tell(
+        model, some, encode(model, some, range(model.layer_count), {}, progress)
+    )
+    return list(choose_layers(auroc)), [float(value) for value in auroc]
+
+
+def _encoded(
+    store: Store,
+    model: Encoder,
+    documents: Sequence[Document],
+    notes: _Notes,
+    progress: Progress,
+) -> tuple[Encoding, dict[str, str]]:
+    """Every document by the new encoder; each portion is noted once it is on the disk."""
+    known, index = notes.known(), dict[str, str]()
+    parts = []
+    for portion in portions(documents, PORTION, PORTION_CHARACTERS):
+        part, segments = write_segments(
+            store, model, portion, notes.layers, known, 1 + len(index), progress
+        )
+        index |= segments
+        parts.append(part)
+        fresh = tuple(id_ for id_ in segments.values() if id_ not in notes.segments)
+        notes = replace(notes, segments=(*notes.segments, *fresh)).kept()
+    return Encoding(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.groups for part in parts]),
+        sum(part.encoded for part in parts),
+    ), index
+
+
+def _compared(live: Live, new: Generation) -> dict[str, Change]:
+    """What the next generation changes for each kind, on queries that never taught."""
+    differences = {}
+    for id_, kind in live.modules.kinds.items():
+        asked = kind.questions.judging
+        if len(asked) and id_ in new.modules.kinds:
+            after = new.modules.kinds[id_].questions.judging
+            before = quality(hear(live.retriever, asked, live.library))
+            differences[id_] = new.quality(after) - before
+    return measured(differences)
+
+
+def _publish(
+    live: Live, new: Generation, index: Mapping[str, str], encoder: str | None, done: Migration
+) -> int:
+    store = live.store
+    facts = encoder_facts(new.encoder, encoder)
+    published = publish(
+        store,
+        live.manifest,
+        kind="migrate",
+        reason=f"{live.manifest.encoder['name']} -> {new.encoder.checkpoint.name}",
+        encoder=facts,
+        index=index,
+        modules=save_modules(store, new.modules, None, new.experts, new.overlays),
+        facts={
+            **quiet_facts(live.manifest),
+            **size_facts(new.modules, done.documents),
+            "encoded": done.encoded,
+            "migrate": done.as_json(),
+        },
+    )
+    return published.version
