@@ -36,7 +36,7 @@ def consolidate(
         out.print(f"[bold]{head}[/bold]: {' and '.join(done.experts)} -> {done.into}")
         out.print(f"  nearness   {done.nearness:.2f}, the cosine of what their kinds are asked")
         out.print(f"  weights    {before:,} -> {after:,}")
-        tell_changes(done.changes)
+        tell_changes(done.changes, opened.manifest().facts["kinds"])
         if dry_run:
             out.print(f"  verdict    {plain(done.objection or 'nobody would be harmed')}")
     if done.version:

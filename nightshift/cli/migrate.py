@@ -52,7 +52,7 @@ def migrate(
         out.print(f"[bold]{head}[/bold]: {done.documents:,} documents by {plain(done.encoder)}")
         out.print(f"  encoded    {done.encoded:,} documents now; {done.minutes:.1f} minutes in all")
         out.print(f"  experts    {', '.join(done.experts) or 'none'}")
-        tell_changes(done.changes or {})
+        tell_changes(done.changes or {}, opened.manifest().facts["kinds"])
     if done.version:
         tell_mlflow(opened)
     elif done.objection:

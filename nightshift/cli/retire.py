@@ -34,6 +34,6 @@ def retire(
     else:
         head = f"version {done.version}" if done.version else "dry run"
         out.print(f"[bold]{head}[/bold]: {plain(expert)} serves nobody any more")
-        tell_changes(done.changes)
+        tell_changes(done.changes, opened.manifest().facts["kinds"])
     if not dry_run:
         tell_mlflow(opened)

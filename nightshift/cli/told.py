@@ -74,8 +74,9 @@ def tell_rollback(done: Rollback) -> None:
     out.print(f"  documents  {done.live_documents[0]:,} -> {done.live_documents[1]:,}")
 
 
-def tell_changes(changes: Mapping[str, Change]) -> None:
+def tell_changes(changes: Mapping[str, Change], names: Mapping[str, str]) -> None:
     """What each kind gains or loses, in points of nDCG@10."""
     for kind, (mean, low, high) in changes.items():
         span = f"90 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-        out.print(f"  {plain(kind):<11}{100 * mean:+.1f} points of nDCG@10 ({span})")
+        told = f"{100 * mean:+.1f} points of nDCG@10 ({span})"
+        out.print(f"  {kind:<11}{told}  [dim]{plain(names.get(kind, ''))}[/dim]")
