@@ -26,7 +26,7 @@ QUERY_SIDE = (
 PUBLISHED = (*published.SETTINGS, router_retriever.NAME, "ddr", "sb-moe", *mixlora.RULES)
 DETECTORS = "detectors"
 """Not a system, but asked for like one."""
-BOTH_SIDES = ("ours-both-sides", "full-ft", "joint-full-ft")
+BOTH_SIDES = ("ours-both-sides", "full-ft", "full-ft-qdc", "joint-full-ft")
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,16 @@ def test_a_stopped_run_goes_on_to_the_same_results(
     }
 
 
+@pytest.mark.parametrize("name", ["full-ft", "full-ft-qdc"])
+def test_fine_tuning_goes_on_after_a_stop(
+    ground: Path, encoder_folder: Path, tmp_path: Path, name: str
+) -> None:
+    whole = without_seconds(lived(ground, encoder_folder, tmp_path / "whole", name))
+    page = without_seconds(lived(ground, encoder_folder, tmp_path / "stopped", name, stop=5))
+    assert page == whole
+    assert whole[name]["P"]["n2"] != whole["frozen"]["P"]["n2"]
+
+
 def test_our_own_system_goes_on_after_a_stop_and_begins_again_without_its_store(
     small: Path, ground: Path, encoder_folder: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from bench.quality.systems import (
     one_lora,
     ours,
     published,
+    qdc,
     router_retriever,
     sb_moe,
 )
@@ -28,6 +29,7 @@ from bench.quality.systems.full_ft import FullFineTuning
 from bench.quality.systems.mixlora import MixLoraSystem
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
+from bench.quality.systems.qdc import DriftCompensated
 from bench.quality.systems.router_retriever import RouterRetriever
 from bench.quality.systems.sb_moe import SbMoe
 from flows.settings import AUTOMATIC
@@ -43,6 +45,7 @@ ABOUT = {
     **ddr.ABOUT,
     **sb_moe.ABOUT,
     **mixlora.ABOUT,
+    **qdc.ABOUT,
 }
 """What each row of the tables is, in a sentence."""
 LONG = 24 * 60.0
@@ -142,6 +145,10 @@ def _full_ft(name: str) -> Callable[[Shared, Path, int], System]:
     return lambda shared, folder, seed: FullFineTuning(name, folder, shared.floor, seed)
 
 
+def _qdc(shared: Shared, folder: Path, seed: int) -> System:
+    return DriftCompensated(root=folder, floor=shared.floor, seed=seed)
+
+
 ENTRIES: Mapping[str, Entry] = {
     FLOOR: Entry(tuple(frozen.ABOUT), _frozen, seeded=False),
     "ours": Entry(ours.LEGS, _ours),
@@ -158,5 +165,6 @@ ENTRIES: Mapping[str, Entry] = {
     **{name: Entry((name,), _mixlora(name)) for name in mixlora.RULES},
     "ours-both-sides": Entry(("ours-both-sides",), _both_sides),
     "full-ft": Entry(("full-ft",), _full_ft("full-ft")),
+    qdc.NAME: Entry((qdc.NAME,), _qdc),
     "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),
 }

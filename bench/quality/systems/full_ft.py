@@ -31,6 +31,7 @@ from pipeline.encoder import Encoder, Vectors, batches
 from pipeline.index import Index, Shelf
 from pipeline.lessons import asked_about, lessons
 from pipeline.library import Library
+from pipeline.questions import Questions
 from pipeline.training import BATCH, EPOCHS, WARM_UP
 
 ABOUT = {
@@ -125,13 +126,19 @@ class FullFineTuning:
 
 def _learn(model: Encoder, night: Night, live: Live, floor: Floor, seed: int) -> None:
     questions = questions_of(night, live.library, floor.encoder)
-    if len(questions) < ENOUGH:
-        return
-    made = lessons(questions, live.library)
-    numbers = [live.library.number_of[key] for key in asked_about(questions)]
-    texts = [text for number in numbers for text in live.library.texts(number)]
+    if len(questions) >= ENOUGH:
+        fine_tune_on(model, questions, live.library, floor.encoder, seed)
+
+
+def fine_tune_on(
+    model: Encoder, questions: Questions, library: Library, frozen: Encoder, seed: int
+) -> None:
+    """Change every weight of the model, so that it answers these questions."""
+    made = lessons(questions, library)
+    numbers = [library.number_of[key] for key in asked_about(questions)]
+    texts = [text for number in numbers for text in library.texts(number)]
     # Of a long document, the passage that the frozen encoder finds nearest answers the query.
-    near = floor.encoder.encode_queries(made.queries)
+    near = frozen.encode_queries(made.queries)
     best = [
         int(rows[(made.candidates[rows] @ vector).argmax()])
         for rows, vector in zip(made.answers, near, strict=True)
