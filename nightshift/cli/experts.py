@@ -48,18 +48,20 @@ def experts(
         out.print("no experts yet: the frozen encoder serves every query")
         return
     table = Table(box=None, header_style="bold")
-    for column in ("expert", "serves", "since", "weights", "learned from", "gain", "90 %", "words"):
-        table.add_column(column)
+    table.add_column("expert", no_wrap=True, min_width=6)
+    table.add_column("serves", no_wrap=True)
+    widths = {"since": 5, "weights": 9, "queries": 7, "gain (90 %)": 20, "words": 5}
+    for column, width in widths.items():
+        table.add_column(column, justify="right", no_wrap=True, min_width=width)
     for row in rows:
         low, high = row["gate"]["interval"]
         table.add_row(
             row["name"],
             plain(", ".join(row["serves"]) or "nothing any more"),
-            f"version {row['born']}",
+            str(row["born"]),
             f"{row['parameters']:,}",
-            f"{row['queries']} queries",
-            f"{100 * row['gate']['gain']:+.1f}",
-            f"{100 * low:+.1f} to {100 * high:+.1f}",
+            f"{row['queries']:,}",
+            f"{100 * row['gate']['gain']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
             "" if row["share"] is None else f"{row['share']:.1f}",
         )
     out.print(table)
