@@ -49,7 +49,7 @@ def experts(
         return
     table = Table(box=None, header_style="bold")
     table.add_column("expert", no_wrap=True, min_width=6)
-    table.add_column("serves", no_wrap=True)
+    table.add_column("serves", overflow="fold")
     widths = {"since": 5, "weights": 9, "queries": 7, "gain (90 %)": 20, "words": 5}
     for column, width in widths.items():
         table.add_column(column, justify="right", no_wrap=True, min_width=width)
