@@ -231,7 +231,11 @@ class _Course(Candidates):
     batch = BATCH
 
     def __init__(
-        self, encoder: Encoder, lessons: Lessons, seed: int, composition: Composition
+        self,
+        encoder: Encoder,
+        lessons: Lessons,
+        seed: int,
+        composition: Composition = HALVES,
     ) -> None:
         super().__init__(lessons, seed)
         self.encoder, self.composition = encoder, composition
