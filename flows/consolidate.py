@@ -79,19 +79,19 @@ def propose(live: Live) -> tuple[Consolidation, Merger]:
     both, name = [live.modules.experts[one] for one in (first, second)], unused_expert(live.store)
     merger = merge(live, both, name)
     parameters = sum(facts.parameters for facts in both), merger.parameters
-    objection = _objection(merger)
+    objection = _objection(merger, live.settings.gate_tolerance)
     proposed = Consolidation((first, second), nearness, name, merger.changes, parameters, objection)
     return proposed, merger
 
 
-def _objection(merger: Merger) -> str | None:
+def _objection(merger: Merger, tolerance: float) -> str | None:
     for kind, scores in merger.own.items():
         if len(scores) < FEWEST_QUERIES:
             return f"{len(scores)} queries about {kind} are too few to judge by"
         mean, low, _ = merger.changes[kind]
         if low < -MAY_COST:
             return f"{kind} would lose {-100 * mean:.1f} points, perhaps {-100 * low:.1f}"
-    return harm(merger.changes)
+    return harm(merger.changes, tolerance)
 
 
 def _publish(live: Live, proposed: Consolidation, merger: Merger) -> int:

@@ -61,7 +61,7 @@ def test_two_experts_become_one_that_serves_the_kinds_of_both(
     two_experts: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
-    monkeypatch.setattr(consolidation, "harm", lambda changes: None)
+    monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
     kinds = set(serving(two_experts))
     done = consolidate(two_experts)
     assert done.experts == ("e1", "e2")
@@ -87,7 +87,7 @@ def test_a_merger_can_be_taken_back_and_put_back(
     two_experts: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
-    monkeypatch.setattr(consolidation, "harm", lambda changes: None)
+    monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
     before = answers(two_experts)
     consolidate(two_experts)
     merged = answers(two_experts)
@@ -114,7 +114,7 @@ def test_a_dry_run_measures_the_same_and_changes_nothing(
     two_experts: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
-    monkeypatch.setattr(consolidation, "harm", lambda changes: None)
+    monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
     manifest = two_experts.manifest()
     dry = consolidate(two_experts, dry_run=True)
     assert dry.version is None
@@ -126,7 +126,7 @@ def test_a_night_after_a_merger_goes_on_with_the_one(
     two_experts: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
-    monkeypatch.setattr(consolidation, "harm", lambda changes: None)
+    monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
     consolidate(two_experts)
     [night] = update(two_experts, [worlds.write_batch(tmp_path / "b", "ore", range(150, 180))])
     assert [outcome.outcome for outcome in night.outcomes] == ["reuse"]
@@ -166,7 +166,7 @@ def test_the_weekly_rounds_make_room_where_no_expert_more_may_live(
     two_experts: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
-    monkeypatch.setattr(consolidation, "harm", lambda changes: None)
+    monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
     assert maintain(two_experts).consolidation is None
     few = Settings(side="query", max_experts=2)
     update(two_experts, [worlds.write_batch(tmp_path / "b", "sea", range(300, 310))], settings=few)

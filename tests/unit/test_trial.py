@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import WORDS
+from two_kinds import DOCUMENTS, about, asked, question, shelved, topics
 
 from pipeline import crossfit, training, trial
 from pipeline.candidate import Candidate
-from pipeline.documents import SPAN, TERMS, Document, Key, Pair, Passage
+from pipeline.documents import SPAN, TERMS, Key, Pair
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
 from pipeline.lessons import lessons
@@ -25,57 +24,13 @@ from pipeline.pairs import judges
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import FROZEN, Router, prototypes_of
-from pipeline.segment import Segment, write_segment
 from pipeline.trial import Trial
 from pipeline.tried import hear, quality
-
-KINDS = {"sea": (WORDS[:50], WORDS[50:60]), "law": (WORDS[100:150], WORDS[150:160])}
-DOCUMENTS = 120
-
-
-def topics(kind: str, number: int) -> list[str]:
-    return random.Random(f"{kind} {number}").sample(KINDS[kind][0], 3)
-
-
-def question(kind: str, number: int, wording: int = 0) -> str:
-    """The topics of a document, drowned in filler of the kind's own."""
-    choose = random.Random(f"{kind} {number} {wording}")
-    return " ".join([*choose.choices(KINDS[kind][1], k=8), *topics(kind, number)])
 
 
 @pytest.fixture(scope="module")
 def library(shared_encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """Documents of two kinds; of the law, every fifth has two passages."""
-    folder = tmp_path_factory.mktemp("segment")
-    documents = [
-        Document(kind, str(number), "", " ".join(topics(kind, number) * 2))
-        for kind in KINDS
-        for number in range(DOCUMENTS)
-    ]
-    cuts = [
-        [Passage(0, 9), Passage(9, len(d.text))]
-        if d.source == "law" and int(d.id) % 5 == 0
-        else [Passage(0, len(d.text))]
-        for d in documents
-    ]
-    texts = [d.text[c.start : c.end] for d, some in zip(documents, cuts, strict=True) for c in some]
-    encoded = shared_encoder.encode_documents(texts)
-    features = np.zeros((len(documents), 1, 32), np.float16)
-    write_segment(folder, documents, cuts, encoded.vectors, features)
-    return Library({"s": Segment(folder)}, {})
-
-
-def asked(encoder: Encoder, pairs: list[Pair]) -> Questions:
-    return Questions(tuple(pairs), encoder.encode_queries([pair.query for pair in pairs]))
-
-
-def about(encoder: Encoder, kind: str, wordings: int = 1) -> Questions:
-    pairs = [
-        Pair(question(kind, number, wording), (kind, str(number)))
-        for number in range(DOCUMENTS)
-        for wording in range(wordings)
-    ]
-    return asked(encoder, pairs)
+    return shelved(shared_encoder, tmp_path_factory.mktemp("segment"))
 
 
 @pytest.fixture
@@ -287,44 +242,6 @@ def test_the_costlier_candidate_must_surely_gain_more(ground: Trial) -> None:
     assert not ground.beats(candidate_of(ground, uncertain), simple)
     assert ground.beats(candidate_of(ground, [0.9] * 30), simple)
     assert not ground.beats(candidate_of(ground, [0.1] * 30), simple)
-
-
-def test_quality_is_the_gain_of_the_right_document_by_its_rank(ground: Trial) -> None:
-    encoder, library = ground.live.encoder, ground.library
-    right = [Pair(library.document(number).text, library.document(number).key) for number in (3, 7)]
-    wrong = [Pair(library.document(11).text, library.document(12).key)]
-    questions = asked(encoder, [*right, *wrong])
-    scores = quality(hear(ground.live, questions, library))
-    found = [hit.number for hit in ground.live.ask_frozen([wrong[0].query], 10).found[0]]
-    rank = found.index(12) if 12 in found else None
-    expected = 0.0 if rank is None else 1 / math.log2(rank + 2)
-    assert scores.tolist() == pytest.approx([1.0, 1.0, expected])
-    assert quality(hear(ground.live, Questions.none(32), library)).shape == (0,)
-
-
-def test_a_query_of_several_documents_is_one_query(ground: Trial) -> None:
-    library = ground.library
-    text = library.document(3).text
-    keys = [library.document(number).key for number in (3, 4)]
-    questions = asked(ground.live.encoder, [Pair(text, key) for key in keys])
-    (score,) = quality(hear(ground.live, questions, library))
-    found = [hit.number for hit in ground.live.ask_frozen([text], 10).found[0]]
-    gains = [1 / math.log2(found.index(number) + 2) for number in (3, 4) if number in found]
-    assert score == pytest.approx(sum(gains) / (1 + 1 / math.log2(3)))
-
-
-def test_lessons_know_all_passages_of_the_documents_asked_about_and_no_others(
-    tiny_encoder: Encoder, library: Library
-) -> None:
-    keys: list[Key] = [("law", "5"), ("law", "6"), ("sea", "1")]
-    pairs = [Pair("a", keys[1]), Pair("b", keys[0]), Pair("a", keys[2]), Pair("c", keys[1])]
-    made = lessons(asked(tiny_encoder, pairs), library)
-    assert list(made.queries) == ["a", "b", "c"]
-    vectors = [library.vectors(library.number_of[key]) for key in keys]
-    assert [len(rows) for rows in vectors] == [2, 1, 1]
-    assert np.array_equal(made.candidates, np.concatenate(vectors))
-    assert [rows.tolist() for rows in made.answers] == [[2, 3], [0, 1], [2]]
-    assert made.groups[0] == made.groups[2] != made.groups[1]
 
 
 def test_the_seed_alone_decides_a_trial(ground: Trial, tmp_path: Path) -> None:

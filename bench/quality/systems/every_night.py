@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bench.quality.stream import Night
 from bench.quality.systems.answering import names_found
-from bench.quality.systems.base import STEPS, Lived, Search
-from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
-from bench.quality.systems.on_floor import OnFloor
+from bench.quality.systems.base import Search
+from bench.quality.systems.nightly_experts import NightlyExperts
 from flows.live import Live
 from pipeline.encoder import Vectors
-from pipeline.experts.lora import LoraExpert
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
@@ -30,62 +26,18 @@ HELD_OUT = "held_out.npy"
 
 
 @dataclass(kw_only=True)
-class EveryNight(OnFloor):
-    """Experts, router and what it is calibrated by, after each night."""
+class EveryNight(NightlyExperts):
+    """The router, and what it is calibrated by."""
 
-    _experts: dict[str, LoraExpert] = field(default_factory=dict, init=False)
-    _born: dict[str, str] = field(default_factory=dict, init=False)
-    """The night of each expert."""
+    prefix = "every"
     _router: Router = field(default_factory=Router, init=False)
     _held_out: list[Vectors] = field(default_factory=list, init=False)
-
-    def live_through(self, night: Night, batch: Path) -> Lived:
-        encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
-        live = self._open(night.name)
-        seconds["encode"] = self.floor.encoding(night)
-        with charged(encoder, seconds, "train"):
-            questions = questions_of(night, live.library, encoder)
-            grown = len(questions) >= ENOUGH
-            if grown:
-                self._grow(night.name, questions, live)
-        with self._whole(night.name) as folder:
-            self._keep(night.name, folder)
-        return Lived(
-            ("spawn",) if grown else ("absorb",),
-            len(self._experts),
-            sum(expert.parameter_count for expert in self._experts.values()),
-            seconds,
-            told={"born": dict(self._born)},
-        )
 
     def searches(self) -> Mapping[str, Search]:
         return {NAME: self._answer}
 
-    def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
-        folder = self.root / night
-        if not folder.is_dir():
-            return False
-        encoder = self.floor.encoder
-        for name, born in lived["told"]["born"].items():
-            self._experts[name] = LoraExpert.load(encoder, name, self.root / born / name)
-            self._born[name] = born
-        if self._experts:
-            self._router = Router.load(folder)
-            self._held_out = [np.load(folder / HELD_OUT, allow_pickle=False)]
-        self._open(night)
-        return True
-
-    def close(self) -> None:
-        self._leave()
-        for expert in self._experts.values():
-            expert.detach()
-        self._experts.clear()
-
-    def _grow(self, night: str, questions: Questions, live: Live) -> None:
-        encoder, name = self.floor.encoder, f"every{1 + len(self._experts)}"
-        expert = LoraExpert.new(encoder, name, self.seed)
-        self._experts[name], self._born[name] = expert, night
-        teach(encoder, expert, questions, live.library, self.seed)
+    def _make_way(self, night: str, questions: Questions, live: Live) -> None:
+        name = next(reversed(self._experts))
         self._held_out.append(questions.judging.vectors)
         points = prototypes_of(questions.vectors, self.seed)
         router = self._router.with_kind(name, points, name)
@@ -98,10 +50,9 @@ class EveryNight(OnFloor):
         return names_found(self._live.library, retriever, queries, k)
 
     def _keep(self, night: str, folder: Path) -> None:
-        """Tonight's expert, and the router."""
-        if self._experts:
-            self._router.save(folder)
-            np.save(folder / HELD_OUT, np.concatenate(self._held_out), allow_pickle=False)
-        for name in (name for name, born in self._born.items() if born == night):
-            (folder / name).mkdir()
-            self._experts[name].save(folder / name)
+        self._router.save(folder)
+        np.save(folder / HELD_OUT, np.concatenate(self._held_out), allow_pickle=False)
+
+    def _read(self, folder: Path) -> None:
+        self._router = Router.load(folder)
+        self._held_out = [np.load(folder / HELD_OUT, allow_pickle=False)]

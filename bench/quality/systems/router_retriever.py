@@ -22,15 +22,12 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from bench.quality.stream import Night
 from bench.quality.systems.answering import Always, names_found
-from bench.quality.systems.base import STEPS, Lived, Search
-from bench.quality.systems.lessons import ENOUGH, charged, questions_of, teach
-from bench.quality.systems.on_floor import OnFloor
+from bench.quality.systems.base import Search
+from bench.quality.systems.nightly_experts import NightlyExperts
 from flows.live import Live
 from pipeline.composition.methods import COMPOSITIONS
 from pipeline.encoder import Vectors
-from pipeline.experts.lora import LoraExpert
 from pipeline.measures import Scores
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
@@ -41,73 +38,23 @@ NAME = "router-retriever"
 ABOUT = {NAME: "RouterRetriever: an expert every night, pilots of the queries each answers best"}
 ALONE = COMPOSITIONS["blend"]
 ASKED = 200
-SCORES = "scores.safetensors"
+SCORES, QUESTIONS = "scores.safetensors", "questions"
 
 
 @dataclass(kw_only=True)
-class RouterRetriever(OnFloor):
-    """Experts, and what each of them scores on the queries of every night."""
+class RouterRetriever(NightlyExperts):
+    """What each expert scores on the queries of every night."""
 
-    _experts: dict[str, LoraExpert] = field(default_factory=dict, init=False)
-    _born: dict[str, str] = field(default_factory=dict, init=False)
+    prefix = "router"
+    composition = ALONE
     _asked: dict[str, Questions] = field(default_factory=dict, init=False)
     _scores: dict[tuple[str, str], Scores] = field(default_factory=dict, init=False)
     """By night and expert."""
 
-    def live_through(self, night: Night, batch: Path) -> Lived:
-        encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
-        live = self._open(night.name)
-        seconds["encode"] = self.floor.encoding(night)
-        with charged(encoder, seconds, "train"):
-            questions = questions_of(night, live.library, encoder)
-            grown = len(questions) >= ENOUGH
-            if grown:
-                self._grow(night.name, questions, live)
-        with charged(encoder, seconds, "gate"):
-            if grown:
-                self._compare(night.name, questions, live)
-        with self._whole(night.name) as folder:
-            self._keep(night.name, folder)
-        return Lived(
-            ("spawn",) if grown else ("absorb",),
-            len(self._experts),
-            sum(expert.parameter_count for expert in self._experts.values()),
-            seconds,
-            told={"born": dict(self._born)},
-        )
-
     def searches(self) -> Mapping[str, Search]:
         return {NAME: self._answer}
 
-    def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
-        folder = self.root / night
-        if not folder.is_dir():
-            return False
-        for name, born in lived["told"]["born"].items():
-            own = self.root / born
-            self._experts[name] = LoraExpert.load(self.floor.encoder, name, own / name)
-            self._born[name] = born
-            self._asked[born] = Questions.load(own / "questions")
-        if self._experts:
-            for name, scores in load_file(folder / SCORES).items():
-                asked, expert = name.split("/")
-                self._scores[asked, expert] = scores
-        self._open(night)
-        return True
-
-    def close(self) -> None:
-        self._leave()
-        for expert in self._experts.values():
-            expert.detach()
-        self._experts.clear()
-
-    def _grow(self, night: str, questions: Questions, live: Live) -> None:
-        encoder, name = self.floor.encoder, f"router{1 + len(self._experts)}"
-        expert = LoraExpert.new(encoder, name, self.seed)
-        self._experts[name], self._born[name] = expert, night
-        teach(encoder, expert, questions, live.library, self.seed, ALONE)
-
-    def _compare(self, night: str, questions: Questions, live: Live) -> None:
+    def _make_way(self, night: str, questions: Questions, live: Live) -> None:
         """Everybody's scores on tonight's queries, the newcomer's on those of earlier nights."""
         order = np.random.default_rng(self.seed).permutation(len(questions))[:ASKED]
         self._asked[night] = questions.take(sorted(order.tolist()))
@@ -149,16 +96,20 @@ class RouterRetriever(OnFloor):
         return {name: np.stack(points) for name, points in pilots.items()}
 
     def _keep(self, night: str, folder: Path) -> None:
-        for name in (name for name, born in self._born.items() if born == night):
-            (folder / name).mkdir()
-            self._experts[name].save(folder / name)
-            (folder / "questions").mkdir()
-            self._asked[night].save(folder / "questions")
-        if self._experts:
-            table: dict[str, npt.NDArray[Any]] = {
-                f"{asked}/{name}": scores for (asked, name), scores in self._scores.items()
-            }
-            save_file(table, folder / SCORES)
+        if night in self._asked:
+            (folder / QUESTIONS).mkdir()
+            self._asked[night].save(folder / QUESTIONS)
+        table: dict[str, npt.NDArray[Any]] = {
+            f"{asked}/{name}": scores for (asked, name), scores in self._scores.items()
+        }
+        save_file(table, folder / SCORES)
+
+    def _read(self, folder: Path) -> None:
+        for born in self._born.values():
+            self._asked[born] = Questions.load(self.root / born / QUESTIONS)
+        for name, scores in load_file(folder / SCORES).items():
+            asked, expert = name.split("/")
+            self._scores[asked, expert] = scores
 
 
 class Pilots(Router):
