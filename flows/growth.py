@@ -128,8 +128,10 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
 def _laid(
     grounds: Grounds, kind: Kind, group: Group, overlay: Overlay | None = None
 ) -> Collection[Key]:
-    """The documents that a head may rewrite, where the settings let one be tried."""
-    if grounds.live.settings.side == QUERY:
+    """The documents that a head may rewrite: none where the settings forbid it, nor where only the
+    documents' own words would teach it.
+    """
+    if grounds.live.settings.side == QUERY or kind.questions.typical.synthetic:
         return ()
     return documents_of(kind, group, overlay)
 

@@ -17,6 +17,7 @@ from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
 from pipeline import training
+from pipeline import trial as trials
 from pipeline.candidate import Candidate
 from pipeline.index import Found
 from pipeline.trial import Trial
@@ -131,6 +132,21 @@ def test_on_the_query_side_alone_there_is_none(first_store: Path, tmp_path: Path
     batch = worlds.write_batch(tmp_path / "law", "law", range(150))
     update(store, [batch], settings=Settings(side="query"))
     assert not any(name.startswith(("overlay/", "head/")) for name in store.manifest().modules)
+
+
+def test_where_nobody_asked_the_documents_own_words_teach_no_head(
+    first_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taught(*facts: Any, **more: Any) -> None:
+        pytest.fail("a head was taught")
+
+    monkeypatch.setattr(trials, "train_head", taught)
+    shutil.copytree(first_store, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    update(store, [worlds.write_batch(tmp_path / "law", "law", range(150), queries=False)])
+    [outcome] = store.manifest().facts["outcomes"]
+    assert outcome["gate"] is not None
+    assert outcome["gate"]["synthetic"]
 
 
 def test_a_head_that_costs_others_too_much_does_not_take_the_expert_with_it(
