@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,10 +10,12 @@ from flows.groups import Group
 from flows.membership import Grounds
 from flows.modules import BOTH, HEAD, ExpertFacts, Kind, Modules
 from flows.outcome import Outcome
+from flows.settings import MANUAL
 from flows.shares import with_share
 from pipeline.candidate import Candidate
+from pipeline.documents import Key
 from pipeline.experts.base import Expert
-from pipeline.overlay import Overlay, lay, lay_by
+from pipeline.overlay import Overlay, Part, lay, lay_by
 from pipeline.router import prototypes_of
 
 
@@ -44,12 +46,13 @@ def adopt(
     parent: str | None = None,
     told: str | None = None,
 ) -> Growth:
-    """Take a new expert into the module set, and its overlay with it."""
+    """Take a new expert into the module set, and its overlay with it: to serve its kind, or to wait
+    until somebody approves.
+    """
     overlay = new.overlay
     facts = facts_of_expert(new, kind.id, grounds.version, parent)
     modules = replace(growth.modules, experts={**growth.modules.experts, facts.name: facts})
-    modules = with_share(modules, kind.id, new.heard, grounds.lexical)
-    kind = replace(kind, expert=facts.name, taught=len(kind.questions.teaching))
+    kind = replace(kind, taught=len(kind.questions.teaching))
     grown = replace(
         growth,
         modules=modules,
@@ -58,6 +61,20 @@ def adopt(
         reencoded=growth.reencoded + facts.reencoded,
     )
     gate, reason = new.verdict.as_json(), joined(new.verdict.reason, told)
+    if grounds.live.settings.approval == MANUAL:
+        kind = replace(kind, candidate=facts.name)
+        return enter(
+            grown,
+            kind,
+            group,
+            "propose",
+            f"{facts.name} waits for approval: {reason}",
+            parent,
+            gate,
+        )
+    kind = replace(kind, expert=facts.name, candidate=None)
+    modules = with_share(grown.modules, kind.id, new.heard, grounds.lexical)
+    grown = replace(grown, modules=modules)
     return enter(grown, kind, group, outcome, reason, facts.name, gate)
 
 
@@ -114,24 +131,34 @@ def reuse_of(
 
 
 def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
-    """The group's documents put into the overlay of their kind's own expert, if it has one."""
-    overlays = {**grounds.live.overlays, **growth.overlays}
-    name = kind.expert
-    if name not in overlays or growth.modules.experts[name].kind != kind.id:
-        return growth
+    """The group's documents put into the overlays of their kind's own expert and of the one that
+    waits, if they have any.
+    """
+    overlays = {**grounds.live.overlays, **grounds.live.waiting, **growth.overlays}
     keys = [document.key for document in group.documents]
-    head = overlays[name].head
-    if head is not None:
-        part = lay_by(head, grounds.library, keys)
-    else:
-        expert = grounds.live.experts[name]
-        part = lay(grounds.live.encoder, expert, grounds.library, keys, grounds.progress)
-    grown = replace(overlays[name], parts=(*overlays[name].parts, part))
-    return replace(
-        growth,
-        overlays={**growth.overlays, name: grown},
-        reencoded=growth.reencoded + (len(part.keys) if head is None else 0),
-    )
+    for name in (kind.expert, kind.candidate):
+        if name in overlays and growth.modules.experts[name].kind == kind.id:
+            overlay = overlays[name]
+            part = _laid_by(grounds, name, overlay, keys)
+            growth = replace(
+                growth,
+                overlays={**growth.overlays, name: overlay.with_part(part)},
+                reencoded=growth.reencoded + (0 if overlay.head else len(part.keys)),
+            )
+    return growth
+
+
+def _laid_by(grounds: Grounds, name: str, overlay: Overlay, keys: Sequence[Key]) -> Part:
+    """Documents as the overlay's head sees them, or the expert itself."""
+    if overlay.head is not None:
+        return lay_by(overlay.head, grounds.library, keys)
+    live = grounds.live
+    expert = live.experts.get(name) or live.expert(name)
+    try:
+        return lay(live.encoder, expert, grounds.library, keys, grounds.progress)
+    finally:
+        if name not in live.experts:
+            expert.detach()
 
 
 def joined(*told: str | None) -> str:

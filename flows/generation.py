@@ -144,6 +144,7 @@ def _kind(kind: Kind, encoder: Encoder, encoding: Encoding, rows: Rows) -> Kind:
         birth=statistics,
         questions=_heard_by(encoder, kind.questions),
         expert=None,
+        candidate=None,
         taught=0,
     )
 

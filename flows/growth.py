@@ -67,7 +67,7 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
     kin = experts_of_kin(grounds, growth.modules, group)
     reuse = _best_existing(trial, kind, kin)
     kind = replace(kind, asked=kind.documents)
-    if len(set(trial.live.router.experts.values())) >= grounds.live.settings.max_experts:
+    if len(growth.modules.serving) >= grounds.live.settings.max_experts:
         return _full(grounds, growth, kind, group, reuse)
     new = trial.new(kind.id, kind.questions, name, laid=_laid(grounds, kind, group))
     told = None

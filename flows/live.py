@@ -10,7 +10,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.modules import Modules, load_experts, load_modules, load_overlays
+from flows.modules import Modules, load_expert, load_modules, load_overlays
 from flows.settings import Settings
 from nightshift.errors import EncoderMismatch
 from pipeline.checkpoint import locate
@@ -87,11 +87,20 @@ class Live:
 
     @cached_property
     def experts(self) -> dict[str, Expert]:
-        return load_experts(self.store, self.modules, self.encoder)
+        return {name: self.expert(name) for name in self.modules.serving}
+
+    def expert(self, name: str) -> Expert:
+        """Any expert of the version; whoever asks for one that serves nobody detaches it."""
+        return load_expert(self.store, self.modules, self.encoder, name)
 
     @cached_property
     def overlays(self) -> dict[str, Overlay]:
-        return load_overlays(self.store, self.modules)
+        return load_overlays(self.store, self.modules, self.modules.serving)
+
+    @cached_property
+    def waiting(self) -> dict[str, Overlay]:
+        """What would lie over the documents for the experts that wait for approval."""
+        return load_overlays(self.store, self.modules, self.modules.waiting)
 
     @cached_property
     def retriever(self) -> Retriever:

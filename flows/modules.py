@@ -13,7 +13,7 @@ overlay/E/N       those documents as its head or the expert itself sees them, a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,8 @@ class Kind:
     taught: int = 0
     labels: tuple[str, ...] = ()
     """What the batches that it grew by said of themselves."""
+    candidate: str | None = None
+    """An expert that the gate accepted and that waits for a person's word."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,16 @@ class Modules:
     """How the experts on a query's route become one vector; they were taught for it."""
     stored: Mapping[str, str] = field(default_factory=dict)
     """Object ids of what was loaded, by module name; weights and overlays are only ever here."""
+
+    @property
+    def serving(self) -> list[str]:
+        """The experts that some kind is served by."""
+        return sorted(set(self.router.experts.values()))
+
+    @property
+    def waiting(self) -> dict[str, Kind]:
+        """The experts that wait for approval, and the kind that each is for."""
+        return {kind.candidate: kind for kind in self.kinds.values() if kind.candidate}
 
 
 def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
@@ -193,14 +205,10 @@ def save_modules(
     return names
 
 
-def load_experts(store: Store, modules: Modules, encoder: Encoder) -> dict[str, Expert]:
-    """The experts that some kind is served by, attached to the encoder and silent."""
-    return {
-        name: method_of(modules.experts[name]).load(
-            encoder, name, store.objects.open(modules.stored[f"expert/{name}"])
-        )
-        for name in sorted(set(modules.router.experts.values()))
-    }
+def load_expert(store: Store, modules: Modules, encoder: Encoder, name: str) -> Expert:
+    """An expert of the version, attached to the encoder and silent."""
+    folder = store.objects.open(modules.stored[f"expert/{name}"])
+    return method_of(modules.experts[name]).load(encoder, name, folder)
 
 
 def method_of(facts: ExpertFacts) -> type[Tuned]:
@@ -208,10 +216,10 @@ def method_of(facts: ExpertFacts) -> type[Tuned]:
     return METHODS[facts.method.removesuffix(BOTH).removesuffix(HEAD)]
 
 
-def load_overlays(store: Store, modules: Modules) -> dict[str, Overlay]:
-    """What lies over the documents for the experts that some kind is served by."""
+def load_overlays(store: Store, modules: Modules, experts: Iterable[str]) -> dict[str, Overlay]:
+    """What lies over the documents for those of these experts that have an overlay."""
     overlays = {}
-    for expert in sorted(set(modules.router.experts.values())):
+    for expert in experts:
         scale = modules.experts[expert].scale
         if scale is not None:
             names = overlay_names(modules, expert)

@@ -56,13 +56,14 @@ def publish(
 
 def size_facts(modules: Modules, documents: int) -> dict[str, Any]:
     """How large a version is: what `history` draws over time."""
-    live = sorted(set(modules.router.experts.values()))
+    live = modules.serving
     return {
         "live_documents": documents,
         "live_experts": live,
         "expert_parameters": sum(modules.experts[name].parameters for name in live),
         "kinds": {id_: kind.name for id_, kind in modules.kinds.items()},
         "waiting": len(modules.pool.keys),
+        "candidates": sorted(modules.waiting),
     }
 
 
@@ -76,6 +77,7 @@ def quiet_facts(before: Manifest) -> dict[str, Any]:
         "encoded": 0,
         "seconds": {},
         **{name: before.facts[name] for name in ("settings", "libraries", *size)},
+        "candidates": before.facts.get("candidates", []),
     }
 
 

@@ -87,7 +87,7 @@ def trial_of(live: Live) -> Trial:
 
 
 def _measured(live: Live, expert: str) -> Retirement:
-    serving = sorted(set(live.modules.router.experts.values()))
+    serving = live.modules.serving
     if expert not in serving:
         there = ", ".join(serving) or "none"
         raise UsageError(

@@ -8,14 +8,14 @@ from typing import Any, Self
 from nightshift.errors import UsageError
 from pipeline.index import EXACT
 
-AUTOMATIC = "auto"
+AUTOMATIC, MANUAL = "auto", "manual"
 QUERY, HEAD = "query", "head"
 CHOICES = {
     "expert": ("lora", "prefix"),
     "router": ("softmax", "margin", "nearest", "top-k"),
     "compose": ("halves", "blend"),
     "side": (QUERY, HEAD, AUTOMATIC),
-    "approval": (AUTOMATIC,),
+    "approval": (AUTOMATIC, MANUAL),
 }
 """Settings that are one of a few words."""
 
@@ -57,7 +57,9 @@ class Settings:
     index: str = _setting(EXACT, 'FAISS index factory, such as "HNSW32"')
     lexical: bool = _setting(True, "whether words find documents beside vectors")
     encoder: str | None = _setting(None, "for init: a folder or a hub id, else all-MiniLM-L6-v2")
-    approval: str = _setting(AUTOMATIC, '"auto": what the gate accepts goes live')
+    approval: str = _setting(
+        AUTOMATIC, '"auto": what the gate accepts goes live, or "manual": a new expert waits'
+    )
     seed: int = _setting(0, "of everything random", 0)
 
     def __post_init__(self) -> None:

@@ -228,5 +228,5 @@ def wish(kind: KindFacts | None, documents: int, teaching: int) -> tuple[str, st
             return "refine", told
         return "reuse", f"known text, served by {kind.expert}"
     if kind.asked is not None and documents >= GROWN * kind.asked:
-        return "spawn", f"{documents} documents now, {kind.asked} when an expert was last refused"
+        return "spawn", f"{documents} documents now, {kind.asked} when an expert was last tried"
     return "absorb", "known text"

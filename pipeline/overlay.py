@@ -16,7 +16,7 @@ where they are: without its overlay, an index is what it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -98,6 +98,10 @@ class Overlay:
     scale: Scale = AS_IS
     head: Head | None = None
     """What rewrote the documents, unless the expert itself has encoded them."""
+
+    def with_part(self, part: Part) -> Self:
+        """The overlay after another night."""
+        return replace(self, parts=(*self.parts, part))
 
     def vectors(self, library: Library) -> dict[int, Vectors]:
         """The vectors of each document that is still there and still says what it said."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -37,6 +38,7 @@ def experts(
             **vars(facts),
             "gate": dict(facts.gate),
             "serves": served.get(name, []),
+            "waits": name in modules.waiting,
             "share": modules.shares.get(facts.kind),
         }
         for name, facts in modules.experts.items()
@@ -57,7 +59,7 @@ def experts(
         low, high = row["gate"]["interval"]
         table.add_row(
             row["name"],
-            plain(", ".join(row["serves"]) or "nothing any more"),
+            plain(", ".join(row["serves"]) or _idle(row)),
             str(row["born"]),
             f"{row['parameters']:,}",
             f"{row['queries']:,}",
@@ -65,3 +67,9 @@ def experts(
             "" if row["share"] is None else f"{row['share']:.1f}",
         )
     out.print(table)
+    for name in modules.waiting:
+        out.print(f"  [dim]{name} waits: nightshift approve {name}, or reject it[/dim]")
+
+
+def _idle(row: Mapping[str, Any]) -> str:
+    return "nobody yet" if row["waits"] else "nothing any more"

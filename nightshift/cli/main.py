@@ -12,6 +12,7 @@ from typer.exceptions import Exit, TyperException
 
 from nightshift import __version__
 from nightshift.cli import (
+    approve,
     bench,
     compact,
     config,
@@ -55,6 +56,8 @@ app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
 app.command("retire")(retire.retire)
 app.command("consolidate")(consolidate.consolidate)
+app.command("approve")(approve.approve)
+app.command("reject")(approve.reject)
 app.command("migrate")(migrate.migrate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("verify")(verify.verify)

@@ -64,6 +64,10 @@ LexicalOption = Annotated[
     bool | None,
     typer.Option("--lexical/--no-lexical", help="Whether words find documents beside vectors."),
 ]
+ApprovalOption = Annotated[
+    str | None,
+    typer.Option("--approval", help='"manual": a new expert waits for `nightshift approve`.'),
+]
 VersionOption = Annotated[
     int | None, typer.Option("--version", "-V", help="Ask an older version than the live one.")
 ]

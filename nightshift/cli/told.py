@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "spawn": "green",
     "refine": "green",
+    "propose": "yellow",
     "reuse": "cyan",
     "absorb": "blue",
     "wait": "yellow",

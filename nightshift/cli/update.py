@@ -10,6 +10,7 @@ import typer
 from nightshift.cli import output
 from nightshift.cli.options import (
     DEFAULT_STORE,
+    ApprovalOption,
     ComposeOption,
     DebugOption,
     ExpertOption,
@@ -54,6 +55,7 @@ def update(
     max_experts: MaxExpertsOption = None,
     index: IndexOption = None,
     lexical: LexicalOption = None,
+    approval: ApprovalOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -80,6 +82,7 @@ def update(
             "max_experts": max_experts,
             "index": index,
             "lexical": lexical,
+            "approval": approval,
         }
     )
     opened = Store.open(store)

@@ -1,4 +1,4 @@
-"""retire and consolidate as their user types them."""
+"""retire, consolidate, approve and reject as their user types them."""
 
 from __future__ import annotations
 
@@ -37,3 +37,21 @@ def test_one_expert_cannot_be_merged(run: Run, store: Path) -> None:
     result = run("consolidate")
     assert result.code == 3
     assert "no two experts" in result.err
+
+
+def test_an_expert_waits_until_it_is_approved(run: Run, store: Path, tmp_path: Path) -> None:
+    batch = worlds.write_batch(tmp_path / "b", "law", range(150))
+    night = run("update", batch, "--approval", "manual")
+    assert "e1 waits for approval: gains" in " ".join(night.out.split())
+    told = run("experts").out
+    assert "nobody yet" in told
+    assert "nightshift approve e1" in told
+    assert "nobody would be harmed" in run("approve", "e1", "--dry-run").out
+    page = run("approve", "e1", "--json").json
+    assert (page["version"], page["expert"], page["objection"]) == (3, "e1", None)
+    assert run("experts", "--json").json[0]["serves"] != []
+    assert "version 4" in run("rollback", 2, "--reason", "too soon").out
+    assert "version 5: e1 waits no more" in run("reject", "e1", "--reason", "no").out
+    again = run("approve", "e1")
+    assert again.code == 2
+    assert "nightshift experts" in again.err

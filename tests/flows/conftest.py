@@ -56,6 +56,22 @@ def grown_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> 
     return folder / "store"
 
 
+@pytest.fixture(scope="session")
+def headed_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
+    """A night about the law: a head gets the steps that a random encoder needs, queries few."""
+    from flows.night import update
+    from pipeline import training
+
+    folder = tmp_path_factory.mktemp("headed")
+    shutil.copytree(first_store, folder / "store")
+    batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "EPOCHS", 40)
+        patch.setattr(training._Course, "batch", 1000)
+        update(Store.open(folder / "store"), [batch])
+    return folder / "store"
+
+
 @pytest.fixture
 def grown(grown_store: Path, tmp_path: Path) -> Store:
     shutil.copytree(grown_store, tmp_path / "grown")

@@ -26,19 +26,6 @@ from state.store import Store
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
 
 
-@pytest.fixture(scope="session")
-def headed_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
-    """A night about the law: a head gets the steps that a random encoder needs, queries few."""
-    folder = tmp_path_factory.mktemp("headed")
-    shutil.copytree(first_store, folder / "store")
-    batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 40)
-        patch.setattr(training._Course, "batch", 1000)
-        update(Store.open(folder / "store"), [batch])
-    return folder / "store"
-
-
 @pytest.fixture
 def headed(headed_store: Path, tmp_path: Path) -> Store:
     shutil.copytree(headed_store, tmp_path / "headed")

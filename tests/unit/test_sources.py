@@ -51,7 +51,7 @@ def test_every_setting_says_what_it_is(file: Path) -> None:
         ("lexical = 'no'", "'no', not true or false"),
         ("gate_margin = nan", "at least 0"),
         ("gate_margin = -0.1", "at least 0"),
-        ("approval = 'manual'", 'is "auto"'),
+        ("approval = 'ask'", 'is "auto" or "manual"'),
         ("train_minutes = ", "cannot be read"),
     ],
 )
