@@ -13,6 +13,21 @@ from state.manifest import Manifest
 
 OWN_WORDS = ("init", "rollback")
 """Versions whose reason was typed by a person or names batches; others are told by their facts."""
+OF_EXPERTS = ("approve", "reject", "retire")
+LONGEST = 80
+"""Characters of a headline: what MLflow's list of runs has room for."""
+
+
+def headline(manifest: Manifest) -> str:
+    """A version's name where many are listed.
+
+    >>> facts = {"outcomes": [{"outcome": "spawn", "kind": "moon-tides", "documents": 120}],
+    ...          "kinds": {"k2": "moon-tides"}}
+    >>> headline(Manifest(2, 1, "", "night", "", {}, {}, {}, facts))
+    'night 2: spawn k2 moon-tides'
+    """
+    told = f"{manifest.kind} {manifest.version}: {reason(manifest)}"
+    return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"
 
 
 def kind_ids(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -31,6 +46,8 @@ def reason(manifest: Manifest) -> str:
     """
     if manifest.kind in OWN_WORDS:
         return manifest.reason
+    if manifest.kind in OF_EXPERTS:
+        return str(manifest.facts[manifest.kind]["expert"])
     ids = kind_ids(manifest.facts)
     told = [
         f"{each['outcome']} {ids[each['kind']]} {each['kind']}"

@@ -15,7 +15,8 @@ from typing import Any
 
 from flows import plots
 from flows.layout import OVERLAY, REGISTRY
-from flows.page import decision, kind_ids, reason
+from flows.page import decision, headline, kind_ids, reason
+from flows.servable import servable
 from state.manifest import Manifest, digest
 from state.record import Dataset, Record
 from state.store import Store
@@ -32,13 +33,13 @@ def record_of(store: Store, manifest: Manifest) -> Record:
     key = key_of(manifest)
     spent = sum(facts.get("seconds", {}).values())
     record = Record(
-        name=f"version {manifest.version}",
+        name=headline(manifest),
         key=key,
         store=key_of(history[0]),
         version=manifest.version,
         milliseconds=round(datetime.fromisoformat(manifest.time).timestamp() * 1000),
         took=round(1000 * spent),
-        model=_model_name(store.root),
+        model=model_name(store.root),
         parameters=_parameters(manifest),
         metrics={**_sizes(facts), **_layers(facts), **_gates(facts)},
         tags=_tags(manifest),
@@ -47,6 +48,7 @@ def record_of(store: Store, manifest: Manifest) -> Record:
             "decision.md": decision(manifest).encode(),
             **_plots(history[: manifest.version]),
             **module_files(store, manifest),
+            **servable(store.root, manifest, key),
         },
         aliases=_aliases(history) if manifest.version == history[-1].version else {},
     )
@@ -72,7 +74,7 @@ def module_files(store: Store, manifest: Manifest) -> dict[str, Path]:
     }
 
 
-def _model_name(root: Path) -> str:
+def model_name(root: Path) -> str:
     name = root.resolve().name
     return "nightshift" if name == USUAL_FOLDER else name
 

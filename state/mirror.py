@@ -17,8 +17,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 
+from nightshift.errors import StoreError
 from state.outbox import Destination
 from state.record import Record
 
@@ -26,6 +31,8 @@ KEY, STORE, VERSION = "nightshift.key", "nightshift.store", "nightshift.version"
 DELIVERED = "nightshift.delivered"
 PARENT = "mlflow.parentRunId"
 MODULES = "modules"
+NOT_THERE = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE))
+"""What MLflow says of a model, or of an alias, that it does not have."""
 MOST_AT_ONCE = 100
 DIGITS = 32
 """Of a dataset's digest; MLflow takes 36 at most."""
@@ -114,8 +121,7 @@ def _log_files(client: MlflowClient, run_id: str, files: Mapping[str, bytes | Pa
 
 def _model(client: MlflowClient, record: Record) -> str:
     """The registered model of this store, under a longer name where another one has taken it."""
-    name = re.sub(r"[/:]", "-", record.model)
-    for wanted in (name, f"{name} {record.store[:8]}"):
+    for wanted in _names(record.model, record.store):
         try:
             if client.get_registered_model(wanted).tags.get(STORE) == record.store:
                 return wanted
@@ -143,6 +149,28 @@ def _model_version(client: MlflowClient, name: str, run: Run, record: Record) ->
 def _versions_of(client: MlflowClient, name: str, run_id: str) -> list[ModelVersion]:
     found = client.search_model_versions(f"run_id = '{run_id}'")
     return [version for version in found if version.name == name]
+
+
+def version_of(alias: str, model: str, store: str, to: Destination) -> int | None:
+    """The version of this store that an alias stands for, if MLflow has such an alias."""
+    client = MlflowClient(tracking_uri=to.uri)
+    for name in _names(model, store):
+        try:
+            found = client.get_model_version_by_alias(name, alias)
+        except MlflowException as error:
+            if error.error_code not in NOT_THERE:
+                said = str(error).splitlines()[0]
+                raise StoreError(f"MLflow cannot be asked: {said}") from None
+            continue
+        if client.get_registered_model(name).tags.get(STORE) == store:
+            return int(found.tags[VERSION])
+    return None
+
+
+def _names(model: str, store: str) -> tuple[str, str]:
+    """What the registered model of a store may be called."""
+    name = re.sub(r"[/:]", "-", model)
+    return name, f"{name} {store[:8]}"
 
 
 def _point(client: MlflowClient, name: str, experiment: str, aliases: Mapping[str, str]) -> None:

@@ -81,3 +81,17 @@ def test_init_tells_its_first_version(
     assert "MLflow was not told of a version:" in result.err
     assert "MLflow" not in result.out
     assert Store.open(place).head().version == 1
+
+
+def test_an_alias_is_followed_where_it_leads_elsewhere(
+    store: Path, run: Run, asked: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("update", worlds.write_batch(tmp_path / "b", "sea", range(60, 70)))
+    monkeypatch.setattr("flows.alias.version_called", lambda alias, store: {"champion": 1}[alias])
+    done = run("rollback", "--to-alias", "champion", "--reason", "as in MLflow", "--json")
+    assert done.json["to"] == 1
+    monkeypatch.setattr("flows.alias.version_called", lambda alias, store: 3)
+    assert run("rollback", "--to-alias", "champion", "--reason", "again").code == 3
+    both = run("rollback", 1, "--to-alias", "champion", "--reason", "which")
+    assert both.code == 2
+    assert "two answers" in both.err

@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 import worlds
 
+from flows.alias import version_called
 from flows.deliver import deliver_waiting
 from flows.mirror import QUIET_AND_QUICK, mirror
 from flows.night import update
 from flows.record import key_of
 from flows.rollback import rollback
+from nightshift.errors import UsageError
+from nightshift.index import open_index
+from nightshift.served import _load_pyfunc
 from state.outbox import destination, waiting
 from state.store import Store
 
@@ -92,7 +96,9 @@ def assert_told_once(store: Store) -> None:
 def test_each_version_is_one_run_with_its_parts(ready: Store) -> None:
     assert deliver_waiting(ready) == [1, 2]
     assert_told_once(ready)
-    first, gate, training, grown = runs_of(ready)
+    first, gate, grown, training = runs_of(ready)
+    assert first.info.run_name == "init 1: first corpus: corpus"
+    assert grown.info.run_name.startswith("night 2: spawn k2 ")
     assert (gate.info.run_name, training.info.run_name) == ("gate", "training")
     assert {run.data.tags["mlflow.parentRunId"] for run in (gate, training)} == {grown.info.run_id}
     assert first.data.params["encoder_fingerprint"] == ready.manifest(1).encoder["fingerprint"]
@@ -111,6 +117,45 @@ def test_the_model_version_points_to_the_files_of_the_modules(ready: Store) -> N
         assert (Path(path) / file.name).read_bytes() == file.read_bytes()
     assert PeftConfig.from_pretrained(path).peft_type == "LORA"
     assert champion.source.endswith("/modules")
+
+
+def test_a_registered_version_answers_through_mlflow(
+    ready: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+    import pandas as pd
+
+    deliver_waiting(ready)
+    mlflow.set_tracking_uri(destination(ready.root).uri)
+    served = mlflow.pyfunc.load_model("models:/grown@champion")
+    asked = [worlds.query("law", 3), worlds.query("sea", 4)]
+    rows = served.predict(pd.DataFrame({"query": asked, "k": [3, 2]}))
+    with open_index(ready.root) as index:
+        answers = [index.search(query, k) for query, k in zip(asked, (3, 2), strict=True)]
+    hits = [hit for answer in answers for hit in answer.hits]
+    assert rows["id"].tolist() == [hit.id for hit in hits]
+    assert rows["score"].tolist() == pytest.approx([hit.score for hit in hits], abs=1e-5)
+    assert set(rows["version"]) == {2}
+    ready.root.rename(tmp_path / "moved")
+    monkeypatch.setenv("NIGHTSHIFT_STORE", str(tmp_path / "moved"))
+    page = tmp_path / "moved" / "mlflow" / "artifacts"
+    [page, _] = sorted(page.rglob("nightshift.json"), key=lambda file: file.read_text())
+    assert _load_pyfunc(str(page)).index.version in (1, 2)
+
+
+def test_an_alias_that_was_moved_by_hand_can_be_followed(ready: Store) -> None:
+    deliver_waiting(ready)
+    client = client_of(ready)
+    assert version_called("champion", ready) == 2
+    [first] = [
+        version
+        for version in client.search_model_versions("name = 'grown'")
+        if version.tags["nightshift.version"] == "1"
+    ]
+    client.set_registered_model_alias("grown", "champion", first.version)
+    assert version_called("champion", ready) == 1
+    with pytest.raises(UsageError, match="no version of this store as 'tomorrow'"):
+        version_called("tomorrow", ready)
 
 
 def test_telling_twice_is_telling_once(ready: Store) -> None:

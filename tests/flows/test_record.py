@@ -69,7 +69,9 @@ def told(folder: Path, *versions: Manifest) -> list[Record]:
 
 def test_a_night_is_told_in_figures(tmp_path: Path) -> None:
     [record] = told(tmp_path / "store", night())
-    assert record.name == "version 1"
+    assert record.name == (
+        "night 1: spawn k2 court-judge, wait (2 documents), quarantine (1 documents)"
+    )
     assert record.model == "nightshift"
     assert record.milliseconds == 1935367200000
     assert record.took == 10_000
@@ -191,6 +193,8 @@ def test_the_module_set_is_plain_files(grown: Store) -> None:
     record = record_of(grown, grown.manifest())
     paths = {path for path in record.files if path.startswith("modules/")}
     assert paths == {
+        "modules/MLmodel",
+        "modules/nightshift.json",
         "modules/expert/e1/adapter_config.json",
         "modules/expert/e1/adapter_model.safetensors",
         *(
