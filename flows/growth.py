@@ -10,7 +10,7 @@ import numpy as np
 from flows.adoption import Growth, adopt, enter, joined, laid_over, reuse_of
 from flows.groups import Group
 from flows.membership import Grounds, compared, experts_of_kin, grown_kind, pool_after
-from flows.modules import Kind, Modules
+from flows.modules import Kind, Modules, Pool
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC, QUERY
 from flows.shares import with_frozen_shares
@@ -20,6 +20,7 @@ from pipeline.composition.methods import COMPOSITIONS
 from pipeline.documents import REAL, Key
 from pipeline.gate import Bounds
 from pipeline.overlay import Overlaid, Overlay
+from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.side import too_late
 from pipeline.terms import name_of
@@ -28,12 +29,31 @@ from pipeline.trial import Trial
 
 def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     """Settle each group in turn, starting from `modules`; what waits goes to the pool."""
-    settings = grounds.live.settings
-    router = replace(modules.router, rule=settings.router)
-    growth = Growth(replace(modules, router=router, compose=settings.compose))
+    growth = _begun(grounds, modules)
     for group in groups:
         growth = _settle(grounds, growth, group)
-    pool = pool_after(grounds, groups)
+    return _ended(grounds, growth, pool_after(grounds, groups))
+
+
+def grow_kind(grounds: Grounds, kind: Kind) -> Growth:
+    """An expert tried for one kind that is there, or a revision of its expert; nothing is new."""
+    nothing = Questions.none(grounds.live.encoder.dimension)
+    rows = np.empty(0, np.int64)
+    group = Group(kind, rows, (), (), nothing, "spawn", "somebody asked for an expert")
+    growth = _begun(grounds, grounds.live.modules)
+    tried = _spawn if kind.expert is None else _refine
+    return _ended(grounds, tried(grounds, growth, kind, group), growth.modules.pool)
+
+
+def _begun(grounds: Grounds, modules: Modules) -> Growth:
+    """The modules as tonight's settings want them."""
+    settings = grounds.live.settings
+    router = replace(modules.router, rule=settings.router)
+    return Growth(replace(modules, router=router, compose=settings.compose))
+
+
+def _ended(grounds: Grounds, growth: Growth, pool: Pool) -> Growth:
+    """The router fitted to what is asked by now, and the shares of kinds without an expert."""
     router = growth.modules.router.calibrated(
         np.concatenate([kind.questions.judging.vectors for kind in growth.modules.kinds.values()])
     )

@@ -1,5 +1,5 @@
-"""What keeps a store small and sound: merge experts past the cap and segments, free what is old,
-read every byte.
+"""What keeps a store small and sound: teach whom no night would, merge experts past the cap and
+segments, free what is old, read every byte.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import Any
 from flows.clock import Run, plainly
 from flows.compact import Compaction, compact
 from flows.consolidate import Consolidation, consolidate
+from flows.live import open_live
 from flows.settings import Settings
+from flows.teaching import Teaching, never_tried, teach
 from nightshift.errors import NothingToDo
 from state.retention import NEWEST, Sweep, gc
 from state.store import Store
@@ -19,8 +21,9 @@ from state.verify import Damage
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What each step did; None where there was nothing worth merging."""
+    """What each step did; None where there was nobody to teach and nothing worth merging."""
 
+    teaching: Teaching | None
     consolidation: Consolidation | None
     compaction: Compaction | None
     sweep: Sweep
@@ -28,6 +31,7 @@ class Maintenance:
 
     def as_json(self) -> dict[str, Any]:
         return {
+            "teach": self.teaching.as_json() if self.teaching else None,
             "consolidate": self.consolidation.as_json() if self.consolidation else None,
             "compact": self.compaction.as_json() if self.compaction else None,
             "gc": self.sweep.as_json(),
@@ -36,11 +40,21 @@ class Maintenance:
 
 
 def maintain(store: Store, keep: int = NEWEST, run: Run = plainly) -> Maintenance:
-    """Consolidate if no expert more may live, compact, gc, verify; damage is told, not raised."""
+    """Teach, consolidate if no expert more may live, compact, gc, verify; damage is told, not
+    raised.
+    """
+    teaching = run("teach", "", _teach_the_most_asked, store)
     consolidation = run("consolidate", "", _consolidate_if_full, store)
     compaction = run("compact", "", _compact_if_needed, store)
     sweep = run("gc", "", gc, store, keep)
-    return Maintenance(consolidation, compaction, sweep, tuple(run("verify", "", store.verify)))
+    damage = tuple(run("verify", "", store.verify))
+    return Maintenance(teaching, consolidation, compaction, sweep, damage)
+
+
+def _teach_the_most_asked(store: Store) -> Teaching | None:
+    with open_live(store) as live:
+        kind = never_tried(live.modules)
+    return teach(store, kind.id) if kind else None
 
 
 def _consolidate_if_full(store: Store) -> Consolidation | None:

@@ -119,6 +119,8 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
 def experts_of_kin(grounds: Grounds, modules: Modules, group: Group) -> frozenset[str]:
     """The experts of the kinds that look like the group."""
     features, _ = _of_group(grounds, group)
+    if not len(features):
+        return frozenset()
     served = {
         kind.id: kind.statistics for kind in modules.kinds.values() if kind.expert is not None
     }

@@ -1,5 +1,5 @@
-"""The weekly rounds, as Prefect tells them: consolidate, compact, collect what nobody keeps, read
-every byte.
+"""The weekly rounds, as Prefect tells them: teach, consolidate, compact, collect what nobody keeps,
+read every byte.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def weekly(store: str = "store") -> State[None]:
 
 
 def _in_a_line(done: Maintenance) -> str:
-    one = done.consolidation
+    one, taught = done.consolidation, done.teaching
+    learned = f"teach: version {taught.version} ({taught.outcome.outcome}); " if taught else ""
     experts = f"consolidate: version {one.version}; " if one and one.version else ""
     merged = f"version {done.compaction.version}" if done.compaction else "nothing to merge"
     sound = f"{len(done.damage)} parts damaged: nightshift verify" if done.damage else "sound"
     freed = f"{done.sweep.freed / 2**20:.1f} MiB freed"
-    return f"{experts}compact: {merged}; gc: {freed}; verify: {sound}"
+    return f"{learned}{experts}compact: {merged}; gc: {freed}; verify: {sound}"

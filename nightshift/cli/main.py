@@ -33,6 +33,7 @@ from nightshift.cli import (
     retire,
     rollback,
     search,
+    teach,
     update,
     verify,
 )
@@ -56,6 +57,7 @@ app.command("experts")(experts.experts)
 app.command("rollback")(rollback.rollback)
 app.command("retire")(retire.retire)
 app.command("consolidate")(consolidate.consolidate)
+app.command("teach")(teach.teach)
 app.command("approve")(approve.approve)
 app.command("reject")(approve.reject)
 app.command("migrate")(migrate.migrate)

@@ -1,4 +1,4 @@
-"""retire, consolidate, approve and reject as their user types them."""
+"""teach, retire, consolidate, approve and reject as their user types them."""
 
 from __future__ import annotations
 
@@ -55,3 +55,12 @@ def test_an_expert_waits_until_it_is_approved(run: Run, store: Path, tmp_path: P
     again = run("approve", "e1")
     assert again.code == 2
     assert "nightshift experts" in again.err
+
+
+def test_a_kind_is_taught_by_its_name(run: Run, store: Path) -> None:
+    page = run("teach", "k1", "--json").json
+    assert (page["version"], page["kind"]) == (2, "k1")
+    assert page["outcome"]["gate"] is not None
+    unknown = run("teach", "moon")
+    assert unknown.code == 2
+    assert "there are: k1" in unknown.err

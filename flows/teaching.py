@@ -1,0 +1,128 @@
+"""Teaching: an expert is tried for a kind as on a night of its own that brings no documents.
+
+Nights try experts for kinds that are new or have grown. A kind of the first corpus is neither, and
+may still have been asked about a great deal since: by pairs that came with it, or by clicks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flows.adoption import Growth
+from flows.clock import Clock
+from flows.encoding import Encoding
+from flows.growth import grow_kind
+from flows.live import Live, open_live
+from flows.membership import Grounds
+from flows.modules import Kind, Modules, save_modules
+from flows.night import refuse_another_form
+from flows.outcome import Outcome
+from flows.publication import publish, quiet_facts, size_facts
+from flows.settings import Settings
+from nightshift.errors import UsageError
+from pipeline.documents import REAL
+from pipeline.progress import Progress, silent
+from state.store import Store
+
+ENOUGH_ASKED = 100
+"""Real queries that may teach, for a kind that nobody tried an expert for: as many as documents
+are needed of a new one."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What came of it, as a version."""
+
+    version: int
+    kind: str
+    outcome: Outcome
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "outcome": self.outcome.as_json()}
+
+
+def teach(
+    store: Store, kind: str, *, settings: Settings | None = None, progress: Progress = silent
+) -> Teaching:
+    """Try a new expert for the kind, or a revision of the one it has; publish what came of it."""
+    with store.writing(), open_live(store, settings=settings) as live:
+        refuse_another_form(live)
+        clock = Clock()
+        taught: list[float] = []
+        with clock("gate"):
+            growth = grow_kind(_grounds(live, taught, progress), kind_called(live.modules, kind))
+        clock.move("gate", "train", sum(taught))
+        return _publish(live, growth, clock.seconds)
+
+
+def kind_called(modules: Modules, name: str) -> Kind:
+    """The kind of that id or name."""
+    if name in modules.kinds:
+        return modules.kinds[name]
+    named = [kind for kind in modules.kinds.values() if kind.name == name]
+    if len(named) != 1:
+        there = ", ".join(f"{kind.id} {kind.name}" for kind in modules.kinds.values())
+        raise UsageError(
+            f"no kind is called {name!r}; there are: {there}", hint="nightshift experts"
+        )
+    return named[0]
+
+
+def never_tried(modules: Modules) -> Kind | None:
+    """Of the kinds that people ask about and nobody tried an expert for, the most asked."""
+    asked = {
+        kind.id: len(kind.questions.teaching.where(lambda pair: pair.origin == REAL).answers)
+        for kind in modules.kinds.values()
+        if kind.expert is None and kind.candidate is None and kind.asked is None
+    }
+    most = max(asked, key=lambda id_: asked[id_], default=None)
+    return modules.kinds[most] if most and asked[most] >= ENOUGH_ASKED else None
+
+
+def _grounds(live: Live, taught: list[float], progress: Progress) -> Grounds:
+    """A night without documents."""
+    dimension = live.encoder.dimension
+    nothing = np.empty((0, len(live.modules.layers), dimension), np.float16)
+    history = live.store.history()
+    return Grounds(
+        live=live,
+        documents=(),
+        encoding=Encoding(nothing, np.empty(0, np.uint64), 0),
+        library=live.library,
+        index=live.index,
+        version=live.manifest.version + 1,
+        names=frozenset(name for manifest in history for name in manifest.modules),
+        minutes=live.settings.train_minutes,
+        progress=progress,
+        taught=taught,
+    )
+
+
+def _publish(live: Live, growth: Growth, seconds: dict[str, float]) -> Teaching:
+    [outcome] = growth.outcomes
+    store, modules = live.store, growth.modules
+    kind = kind_called(modules, outcome.kind)
+    published = publish(
+        store,
+        live.manifest,
+        kind="teach",
+        reason=f"{outcome.outcome} {outcome.kind}",
+        encoder=live.manifest.encoder,
+        index=live.manifest.index,
+        modules=save_modules(store, modules, live.modules, growth.new, growth.overlays),
+        facts={
+            **quiet_facts(live.manifest),
+            **size_facts(modules, len(live.library)),
+            "outcomes": [outcome.as_json()],
+            "reencoded": growth.reencoded,
+            "seconds": seconds,
+            "settings": live.settings.as_json(),
+        },
+    )
+    for expert in growth.new.values():
+        expert.detach()
+    return Teaching(published.version, kind.id, outcome, seconds)

@@ -1,0 +1,98 @@
+"""Experts between two nights: for kinds that no night would try one for."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import worlds
+
+from flows.live import open_live
+from flows.maintenance import maintain
+from flows.rollback import rollback
+from flows.settings import Settings
+from flows.teaching import never_tried, teach
+from nightshift.errors import UsageError
+from pipeline.index import Found
+from state.store import Store
+
+QUERIES = [worlds.query("sea", 3), worlds.query("law", 4)]
+
+
+@pytest.fixture(scope="session")
+def taught_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
+    """The first corpus, after the weekly rounds have found that people ask about it."""
+    folder = tmp_path_factory.mktemp("taught")
+    shutil.copytree(first_store, folder / "store")
+    maintain(Store.open(folder / "store"))
+    return folder / "store"
+
+
+@pytest.fixture
+def taught(taught_store: Path, tmp_path: Path) -> Store:
+    shutil.copytree(taught_store, tmp_path / "store")
+    return Store.open(tmp_path / "store")
+
+
+def answers(store: Store, version: int | None = None) -> list[list[Found]]:
+    with open_live(store, version) as live:
+        return live.retriever.ask(QUERIES, 20).found
+
+
+def test_the_weekly_rounds_teach_what_the_first_corpus_is_asked(taught: Store) -> None:
+    manifest = taught.manifest(2)
+    assert manifest.kind == "teach"
+    [outcome] = manifest.facts["outcomes"]
+    assert (outcome["outcome"], outcome["expert"]) == ("spawn", "e1"), outcome["reason"]
+    assert (outcome["documents"], manifest.facts["encoded"]) == (0, 0)
+    assert manifest.facts["live_documents"] == 300
+    assert manifest.facts["seconds"]["train"] > 0
+    with open_live(taught) as live:
+        assert live.modules.router.experts == {"k1": "e1"}
+        assert never_tried(live.modules) is None
+
+
+def test_it_is_taken_back_and_brought_back(taught: Store) -> None:
+    with_expert, without = answers(taught), answers(taught, 1)
+    assert with_expert != without
+    rollback(taught, 1, "not this one")
+    assert answers(taught) == without
+    rollback(taught, 2, "this one after all")
+    assert answers(taught) == with_expert
+    assert not taught.verify()
+
+
+def test_who_is_tried_once_is_not_tried_every_week(taught: Store) -> None:
+    before = taught.manifest().version
+    assert maintain(taught).teaching is None
+    assert taught.manifest().version == before
+
+
+def test_a_kind_with_an_expert_gets_a_revision_or_keeps_it(taught: Store) -> None:
+    with open_live(taught) as live:
+        name = live.modules.kinds["k1"].name
+    done = teach(taught, name)
+    assert done.kind == "k1"
+    assert done.outcome.outcome in ("refine", "reuse")
+    assert done.outcome.gate is not None
+
+
+def test_a_taught_expert_waits_where_somebody_wants_to_be_asked(store: Store) -> None:
+    done = teach(store, "k1", settings=Settings(approval="manual"))
+    assert done.outcome.outcome == "propose", done.outcome.reason
+    assert store.manifest().facts["candidates"] == ["e1"]
+    assert store.manifest().facts["live_experts"] == []
+
+
+def test_a_kind_that_nobody_asks_about_is_left_alone(tmp_path: Path, encoder_folder: Path) -> None:
+    from flows.bootstrap import bootstrap
+
+    quiet = worlds.write_batch(tmp_path / "quiet", "sea", range(120), queries=False)
+    bootstrap(tmp_path / "store", [quiet], encoder=str(encoder_folder))
+    assert maintain(Store.open(tmp_path / "store")).teaching is None
+
+
+def test_a_kind_that_is_not_there_is_named_in_one_sentence(store: Store) -> None:
+    with pytest.raises(UsageError, match="no kind is called 'moon'; there are: k1 "):
+        teach(store, "moon")
