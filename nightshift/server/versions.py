@@ -113,6 +113,11 @@ class Versions:
             self._stamp, self.problem = stamp, None
             self._keep(before, purged)
 
+    async def is_outdated(self, opened: Opened) -> bool:
+        """Whether a purge has replaced files of a version since it was opened."""
+        await self.catch_up()
+        return opened not in self._all()
+
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(BETWEEN_LOOKS)

@@ -39,7 +39,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("served")
     encoder = worlds.save_tiny_encoder(folder / "encoder")
-    bootstrap(folder / "store", [worlds.write_batch(folder / "sea", "sea", range(60))], encoder=str(encoder))
+    bootstrap(
+        folder / "store",
+        [worlds.write_batch(folder / "sea", "sea", range(60))],
+        encoder=str(encoder),
+    )
     law = worlds.write_batch(folder / "law", "law", range(150))
     (law / "batch.json").write_text(json.dumps({"source": "court", "label": "rulings"}))
     store = Store.open(folder / "store")

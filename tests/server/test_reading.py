@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-
-from state.store import Store
 
 Typed = Callable[..., Any]
 
@@ -38,5 +35,3 @@ def test_health_says_what_is_served(client: TestClient) -> None:
     night = page.pop("last_night")
     assert page == {"version": 3, "documents": 210, "experts": 0}
     assert 0 < night < 3600
-
-
