@@ -25,24 +25,10 @@ def experts(
     debug: DebugOption = False,
 ) -> None:
     """The experts of a version: what the gate measured, what they serve, how much words count."""
-    from flows.live import open_live
+    from flows.roster import roster
     from state.store import Store
 
-    with open_live(Store.open(store), version) as live:
-        modules = live.modules
-    served: dict[str, list[str]] = {}
-    for kind, expert in modules.router.experts.items():
-        served.setdefault(expert, []).append(modules.kinds[kind].name)
-    rows: list[dict[str, Any]] = [
-        {
-            **vars(facts),
-            "gate": dict(facts.gate),
-            "serves": served.get(name, []),
-            "waits": name in modules.waiting,
-            "share": modules.shares.get(facts.kind),
-        }
-        for name, facts in modules.experts.items()
-    ]
+    rows = roster(Store.open(store), version)
     if as_json:
         output.print_json(rows)
         return
@@ -67,7 +53,7 @@ def experts(
             "" if row["share"] is None else f"{row['share']:.1f}",
         )
     out.print(table)
-    for name in modules.waiting:
+    for name in (row["name"] for row in rows if row["waits"]):
         out.print(f"  [dim]{name} waits: nightshift approve {name}, or reject it[/dim]")
 
 
