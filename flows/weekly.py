@@ -11,9 +11,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.artifacts import publish_rounds
+from flows.late import call_off_late_runs
 from flows.maintenance import Maintenance, maintain
 from flows.mirror import mirror
 from flows.tasks import as_task
+from flows.verdict import verdict
 from nightshift.errors import StoreBusy
 from state.store import Store
 
@@ -21,11 +23,12 @@ from state.store import Store
 @flow(name="weekly", persist_result=False, validate_parameters=False)
 def weekly(store: str = "store") -> State[None]:
     """Keep the store small and sound; a damaged byte fails the run, so that somebody looks."""
+    call_off_late_runs()
     shelf = Store.open(Path(store))
     try:
         done = maintain(shelf, run=as_task)
     except StoreBusy as busy:
-        return Completed(message=f"nothing to do: {busy.message}")
+        return Completed(name=verdict([]), message=f"nothing to do: {busy.message}")
     as_task("mirror", "", mirror, shelf)
     as_task("report", "", publish_rounds, done)
     told = _in_a_line(done)

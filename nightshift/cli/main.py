@@ -31,7 +31,9 @@ from nightshift.cli import (
     purge,
     retire,
     rollback,
+    schedule,
     search,
+    up,
     update,
     verify,
 )
@@ -67,6 +69,8 @@ app.command("unpin")(pin.unpin)
 app.command("gc")(gc.gc)
 app.command("purge")(purge.purge)
 app.command("compact")(compact.compact)
+app.command("up")(up.up)
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(bench.app, name="bench")
 
 
