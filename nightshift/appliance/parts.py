@@ -84,7 +84,7 @@ def search(folder: Path, store: Path, port: int) -> Part:
         "search",
         Command((*PYTHON, "nightshift.cli.main", "serve", *options), QUIETLY),
         _log(folder, "search"),
-        works=_answers(f"{address}/"),
+        works=_answers(f"{address}/health"),
         told=lambda: address,
     )
 

@@ -33,6 +33,7 @@ from nightshift.cli import (
     rollback,
     schedule,
     search,
+    serve,
     up,
     update,
     verify,
@@ -51,6 +52,7 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("update")(update.update)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 app.command("history")(history.history)
 app.command("show")(history.show)
 app.command("experts")(experts.experts)
