@@ -22,7 +22,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.runtime import flow_run
+from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Crashed
 
 WAITING = (StateType.SCHEDULED,)
@@ -31,18 +31,19 @@ AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 def call_off_late_runs() -> int:
     """Inside of a run: cancel the scheduled runs of its deployment that were due before now."""
-    deployment: Any = flow_run.deployment_id
-    if deployment is None:
+    context = FlowRunContext.get()
+    this = context.flow_run if context else None
+    if this is None or this.deployment_id is None:
         return 0
     try:
         with get_client(sync_client=True) as client:
             late = [
                 run
-                for run in _runs(client, UUID(str(deployment)), WAITING)
+                for run in _runs(client, this.deployment_id, WAITING)
                 if run.auto_scheduled and _due(run)
             ]
             for run in late:
-                state: Any = Cancelled(message=f"taken in by {flow_run.name}, which came first")
+                state: Any = Cancelled(message=f"taken in by {this.name}, which came first")
                 client.set_flow_run_state(run.id, state)
     except Exception as problem:  # a late run finds nothing to do: no reason to lose a night
         get_run_logger().warning("late runs were not called off: %s", problem)

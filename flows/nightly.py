@@ -16,21 +16,23 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.artifacts import publish_artifacts
 from flows.late import call_off_late_runs
-from flows.mirror import mirror
-from flows.night import update
-from flows.sources import settings_from
 from flows.tasks import as_task
 from flows.verdict import in_a_line, verdict
 from nightshift.errors import NothingToDo, StoreBusy
-from pipeline.inbox import pending
 from state.store import Store
 
 
 @flow(name="nightly", persist_result=False, validate_parameters=False)
 def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     """Live through every batch that waits in `inbox`; the state says what came of it."""
+    # Who deploys this, and then waits for the hour, needs none of it in memory.
+    from flows.artifacts import publish_artifacts
+    from flows.mirror import mirror
+    from flows.night import update
+    from flows.sources import settings_from
+    from pipeline.inbox import pending
+
     call_off_late_runs()
     shelf = Store.open(Path(store))
     try:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from flows.night import Night
 from flows.outcome import Outcome
+
+if TYPE_CHECKING:
+    from flows.night import Night
 
 NAMES = {
     "refused": "batch refused",
@@ -31,6 +34,7 @@ NAMES = {
 def verdict(nights: Sequence[Night]) -> str:
     """The name of the state in which a run of these nights ends.
 
+    >>> from flows.night import Night
     >>> known = Night("monday", 7, (Outcome("sea", 40, "absorb", "known text"),), {}, 40, {})
     >>> new = Night("tuesday", 8, (Outcome("law", 240, "spawn", "new", "e1"),), {}, 240, {})
     >>> verdict([known, new]), verdict([known]), verdict([])
@@ -43,6 +47,7 @@ def verdict(nights: Sequence[Night]) -> str:
 def in_a_line(night: Night) -> str:
     """What became of one batch, for people.
 
+    >>> from flows.night import Night
     >>> in_a_line(Night("monday", 7, (Outcome("sea", 40, "absorb", "known"),), {}, 40, {}))
     'monday: version 7 (absorb 40)'
     """

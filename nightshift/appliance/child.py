@@ -44,33 +44,33 @@ def start(command: Command, mark: str, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def end(mark: str, grace: float = GRACE) -> int:
+def end(*marks: str, grace: float = GRACE) -> int:
     """End all processes with marks that begin so: first asked, then killed; how many there were.
 
     Only the leaders of groups are asked: they end what is theirs in their own order.
     """
-    found = list(marked(mark))
+    found = list(marked(*marks))
     for process in [one for one in found if _leads(one)] or found:
         with suppress(psutil.Error):
             process.terminate()
     psutil.wait_procs(found, timeout=grace)
-    left = list(marked(mark))
+    left = list(marked(*marks))
     while left:
         for process in left:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=grace)
-        left = list(marked(mark))
+        left = list(marked(*marks))
     return len(found)
 
 
-def marked(mark: str) -> Iterator[psutil.Process]:
+def marked(*marks: str) -> Iterator[psutil.Process]:
     """The live processes with marks that begin so."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(
                 MARK, ""
-            ).startswith(mark):
+            ).startswith(marks):
                 yield process
 
 

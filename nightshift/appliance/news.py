@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from nightshift.errors import NightshiftError
 
@@ -31,7 +32,7 @@ class News:
             return error.message
         for plan in plans:
             self._known[plan.flow] = plan.last.id if plan.last else ""
-        return "; ".join(when(plan) for plan in plans)
+        return "\n         ".join(when(plan) for plan in plans)
 
     def look(self) -> None:
         """Tell of runs that have ended, if it is time to look again."""
@@ -42,7 +43,7 @@ class News:
             for plan in _plans():
                 if plan.last and plan.last.id != self._known.get(plan.flow):
                     self._known[plan.flow] = plan.last.id
-                    self._tell(told(plan.last))
+                    self._tell(f"{plan.flow:<8} {told(plan.last, plan.timezone)}")
 
 
 def when(plan: Plan) -> str:
@@ -55,10 +56,25 @@ def when(plan: Plan) -> str:
     return f"{said}, next {plan.next[0]:%a %d %b %H:%M %z}" if plan.next else said
 
 
-def told(run: Run) -> str:
-    """A run that has ended, in a line."""
-    end = f"{run.end.astimezone():%a %d %b %H:%M:%S}" if run.end else ""
-    return f"{run.flow:<8} {end} {run.state}: {run.message}"
+def told(run: Run, timezone: str) -> str:
+    """A run that has ended, in a line, by the clock of its schedule."""
+    end = f"{run.end.astimezone(ZoneInfo(timezone)):%a %d %b %H:%M %z}  " if run.end else ""
+    return printable(f"{end}{outcome(run)}")
+
+
+def outcome(run: Run) -> str:
+    """What came of a run, without saying a thing twice: `nothing to do: no batch ...`."""
+    short = run.state.removeprefix("Completed: ")
+    return run.message if run.message.startswith(short) else f"{short}: {run.message}"
+
+
+def printable(line: str) -> str:
+    """What a batch's name could do to a terminal is taken out.
+
+    >>> printable("\x1b[2Jmonday")
+    ' [2Jmonday'
+    """
+    return "".join(char if char.isprintable() else " " for char in line)
 
 
 def _plans() -> list[Plan]:

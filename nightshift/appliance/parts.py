@@ -89,8 +89,8 @@ def search(folder: Path, store: Path, port: int) -> Part:
     )
 
 
-def mlflow(folder: Path, uri: str, database: Path, port: int) -> Part:
-    """MLflow's pages over the file in the store, once that is there: telling makes it."""
+def mlflow(folder: Path, uri: str, receipts: Path, port: int) -> Part:
+    """MLflow's pages over the file in the store; once a version was told, which makes the file."""
     options = ("--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1")
     changes = {**QUIETLY, **QUIET_AND_QUICK, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     address = f"http://{HOST}:{port}"
@@ -100,7 +100,7 @@ def mlflow(folder: Path, uri: str, database: Path, port: int) -> Part:
         _log(folder, "mlflow"),
         works=_answers(f"{address}/health"),
         told=lambda: address,
-        may_start=database.exists,
+        may_start=lambda: any(receipts.glob("*.json")),
     )
 
 

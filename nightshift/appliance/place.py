@@ -87,7 +87,7 @@ def held(folder: Path) -> Iterator[None]:
         who = f"process {other.pid}, since {other.since}" if other else "another process"
         raise StoreBusy(
             f"nightshift up runs for this store already: {who}",
-            hint=f"kill {other.pid}" if other else "nightshift schedule",
+            hint="nightshift schedule",
         ) from None
     try:
         yield

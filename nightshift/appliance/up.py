@@ -17,7 +17,7 @@ from nightshift.appliance import child, parts, place
 from nightshift.appliance.news import News
 from nightshift.appliance.place import Running
 from nightshift.appliance.ports import HOST, require_free
-from nightshift.appliance.watch import Part, Watched, keep
+from nightshift.appliance.watch import Part, Watched, end, keep
 from state.outbox import Destination, destination
 from state.store import Store
 
@@ -72,12 +72,11 @@ def live(wanted: Wanted, tell: Tell) -> None:
         tell(f"nightshift up: {wanted.store}, version {shelf.head().version}; {wanted.inbox}")
         news = News(tell)
         watched = [Watched(part, running.mark) for part in _parts(wanted, folder, own, to, news)]
-        _watch(watched, running.mark, folder, stop, news, tell)
+        _watch(watched, folder, stop, news, tell)
 
 
 def _watch(
     watched: Sequence[Watched],
-    mark: str,
     folder: Path,
     stop: threading.Event,
     news: News,
@@ -98,9 +97,9 @@ def _watch(
         keep(watched, stopped, tell)
     finally:
         tell("ending; a night that is under way will be lived again")
-        for one in sorted(watched, key=lambda one: one.part.name == "Prefect"):
-            one.end()
-        child.end(mark)
+        # Prefect last: who reports to it would wait for it in vain.
+        end([one for one in watched if one.part.name != "Prefect"])
+        end(watched)
         tell("ended")
 
 
@@ -165,8 +164,7 @@ def _parts(
     )
     yield parts.search(folder, wanted.store, wanted.port_search)
     if wanted.port_mlflow is not None:
-        database = wanted.store / "mlflow" / "mlflow.db"
-        yield parts.mlflow(folder, to.uri, database, wanted.port_mlflow)
+        yield parts.mlflow(folder, to.uri, wanted.store / "outbox", wanted.port_mlflow)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class Watched:
     def __init__(self, part: Part, mark: str, pauses: Sequence[float] = PAUSES) -> None:
         self.part = part
         self.works = False
-        self._mark = f"{mark}:{part.name}:"
+        self.mark = f"{mark}:{part.name}:"
         self._pauses = pauses
         self._deaths = 0
         self._not_before = 0.0
@@ -56,26 +56,25 @@ class Watched:
         if self._process is None:
             if now >= self._not_before and self.part.may_start():
                 self._began = now
-                self._process = child.start(self.part.command, self._mark, self.part.log)
+                self._process = child.start(self.part.command, self.mark, self.part.log)
             return None
         code = self._process.poll()
         if code is not None:
             return self._died(code, now)
         if not self.works and self.part.works():
             self.works = True
-            return f"{self.part.name:<8} {'is back' if self._deaths else self.part.told()}"
+            return f"{self.part.name:<8} {'is back: ' if self._deaths else ''}{self.part.told()}"
         return None
 
-    def end(self, grace: float = child.GRACE) -> None:
-        """End the part with all that it started."""
-        child.end(self._mark, grace)
+    def bury(self) -> None:
+        """Take note of the end of the process, so that the kernel may forget it."""
         if self._process is not None:
             self._process.wait()
 
     def _died(self, code: int, now: float) -> str:
         how = f"signal {-code}" if code < 0 else f"code {code}"
         self._deaths = 1 if now - self._began > STEADY else self._deaths + 1
-        child.end(self._mark, grace=0.0)  # a part that died could not end what it had started
+        child.end(self.mark, grace=0.0)  # a part that died could not end what it had started
         self._process, self.works = None, False
         if self._deaths > len(self._pauses):
             raise NightshiftError(
@@ -86,6 +85,13 @@ class Watched:
         pause = self._pauses[self._deaths - 1]
         self._not_before = now + pause
         return f"{self.part.name} ended with {how}; it is started again in {pause:g} s"
+
+
+def end(watched: Sequence[Watched], grace: float = child.GRACE) -> None:
+    """End these parts together, with all that they started."""
+    child.end(*(one.mark for one in watched), grace=grace)
+    for one in watched:
+        one.bury()
 
 
 def keep(

@@ -88,6 +88,8 @@ def now(
     store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """One night now, through Prefect; says which version came of it."""
+    from nightshift.appliance.news import outcome, printable
+
     with _server(store) as client:
         from flows.plan import run_now
 
@@ -99,10 +101,10 @@ def now(
     if as_json:
         output.print_json(run.as_json())
     elif run.succeeded:
-        out.print(plain(f"{run.state}: {run.message}"))
+        out.print(printable(outcome(run)), markup=False, soft_wrap=True)
     if not run.succeeded:
         raise NightshiftError(
-            f"the night ended as {run.state}: {run.message}", hint="nightshift schedule"
+            f"the night ended as {printable(outcome(run))}", hint="nightshift schedule"
         )
 
 
@@ -151,6 +153,5 @@ def _tell(plan: Plan) -> None:
     out.print(f"[bold]{plan.flow}[/bold]  {plain(when)}{paused}")
     for night in plan.next:
         out.print(f"  next  {night:%a %d %b %Y %H:%M %z}")
-    out.print(
-        plain(f"  last  {told(plan.last)}" if plan.last else "  last  none yet"), soft_wrap=True
-    )
+    last = told(plan.last, plan.timezone) if plan.last else "none yet"
+    out.print(f"  last  {last}", markup=False, soft_wrap=True)

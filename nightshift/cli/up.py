@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, StoreOption
-from nightshift.cli.output import out, plain
+from nightshift.cli.output import out
 
 
 def up(
@@ -53,5 +53,5 @@ def up(
             port_search=port_search,
             port_mlflow=None if no_mlflow else port_mlflow,
         ),
-        lambda line: out.print(plain(line)),
+        lambda line: out.print(line, markup=False, soft_wrap=True),
     )
