@@ -166,8 +166,7 @@ def last_over(client: SyncPrefectClient, flow: str) -> Run | None:
         sort=FlowRunSort.END_TIME_DESC,
         limit=10,
     )
-    # A late run that another one made needless has an end and no start.
-    return next((_run(run, flow) for run in found if run.start_time), None)
+    return next((_run(run, flow) for run in found if not _called_off(run)), None)
 
 
 def deployed(client: SyncPrefectClient, flow: str) -> DeploymentResponse:
@@ -189,6 +188,11 @@ def cron_of(
         if isinstance(one.schedule, CronSchedule):
             return one, one.schedule
     return None, None
+
+
+def _called_off(run: FlowRun) -> bool:
+    """Whether it ended before it began, since another night had made it needless."""
+    return run.state is not None and run.state.is_cancelled() and not run.run_count
 
 
 def _run(run: FlowRun, flow: str) -> Run:

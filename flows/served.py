@@ -33,7 +33,7 @@ from flows.silence import watch_for_silence
 from flows.weekly import weekly
 from nightshift.errors import UsageError
 
-SECONDS_BETWEEN_LOOKS = 5
+SECONDS_BETWEEN_LOOKS = 2
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 

@@ -13,7 +13,7 @@ from nightshift.errors import NightshiftError
 if TYPE_CHECKING:
     from flows.plan import Plan, Run
 
-SECONDS_BETWEEN_LOOKS = 5.0
+SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class News:

@@ -12,6 +12,7 @@ It lies beside the store, not in it, so that a copy of the store is a copy of wh
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -68,6 +69,13 @@ def read(folder: Path) -> Running | None:
         return Running(**json.loads((folder / "running.json").read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def turn_to(store: Path) -> None:
+    """Before Prefect is imported: PREFECT_API_URL is that of the running `up`, unless it is set."""
+    running = read(folder_of(store))
+    if running is not None and running.alive:
+        os.environ.setdefault("PREFECT_API_URL", running.prefect)
 
 
 def write(folder: Path, running: Running) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,12 +114,9 @@ PATIENCE = 60.0
 @contextmanager
 def _server(store: Path) -> Iterator[SyncPrefectClient]:
     """The server at PREFECT_API_URL, else of the running `up`, else of Prefect's own settings."""
-    from nightshift.appliance.place import folder_of, read
+    from nightshift.appliance.place import turn_to
 
-    if not os.environ.get("PREFECT_API_URL"):
-        running = read(folder_of(store))
-        if running is not None and running.alive:
-            os.environ["PREFECT_API_URL"] = running.prefect
+    turn_to(store)
     from prefect.settings import PREFECT_API_URL
 
     from flows.plan import server
