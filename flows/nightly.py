@@ -3,8 +3,9 @@
     claim -> ingest -> encode -> detect -> decide -> train and gate -> publish -> mirror -> report
 
 The steps and their order are those of `flows/night.py`; here they are tasks. Runs coalesce: a run
-that comes late takes in all that is pending, and whoever comes second finds nothing to do. The
-store's lock sees to that, not Prefect's: it holds between deployments and between machines.
+that comes late takes in all that is pending and calls off the others that are late; whoever comes
+second finds nothing to do. The store's lock sees to that, not Prefect's: it holds between
+deployments and between machines.
 """
 
 from __future__ import annotations
@@ -15,23 +16,28 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.artifacts import publish_artifacts
-from flows.mirror import mirror
-from flows.night import Night, update
-from flows.sources import settings_from
+from flows.late import call_off_late_runs
 from flows.tasks import as_task
+from flows.verdict import in_a_line, verdict
 from nightshift.errors import NothingToDo, StoreBusy
-from pipeline.inbox import pending
 from state.store import Store
 
 
 @flow(name="nightly", persist_result=False, validate_parameters=False)
 def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
-    """Live through every batch that waits in `inbox`; the run's message says what came of it."""
+    """Live through every batch that waits in `inbox`; the state says what came of it."""
+    # Who deploys this, and then waits for the hour, needs none of it in memory.
+    from flows.artifacts import publish_artifacts
+    from flows.mirror import mirror
+    from flows.night import update
+    from flows.sources import settings_from
+    from pipeline.inbox import pending
+
+    call_off_late_runs()
     shelf = Store.open(Path(store))
     try:
         nights = update(shelf, pending(Path(inbox)), settings=settings_from(), run=as_task)
-        told = "; ".join(_in_a_line(night) for night in nights)
+        told = "; ".join(in_a_line(night) for night in nights)
     except NothingToDo:
         nights, told = [], "nothing to do: no batch brings anything new"
     except StoreBusy as busy:
@@ -42,12 +48,4 @@ def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     versions = [night.version for night in nights if night.version]
     as_task("report", "", publish_artifacts, shelf, versions)
     get_run_logger().info(told)
-    return Completed(message=told)
-
-
-def _in_a_line(night: Night) -> str:
-    if night.version is None:
-        why = "; ".join(f"{one.outcome}: {one.reason}" for one in night.outcomes)
-        return f"{night.batch}: {why or 'nothing new'}"
-    outcomes = ", ".join(f"{one.outcome} {one.documents}" for one in night.outcomes)
-    return f"{night.batch}: version {night.version} ({outcomes or 'documents changed'})"
+    return Completed(name=verdict(nights), message=told)

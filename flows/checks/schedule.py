@@ -27,7 +27,7 @@ def schedule() -> Iterator[Check]:
         yield warning(
             "Prefect",
             "no server is configured: `nightshift update` works, schedules will not fire",
-            "prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api",
+            "nightshift up",
         )
         return
     try:
@@ -35,7 +35,7 @@ def schedule() -> Iterator[Check]:
             deployments = [one for one in client.read_deployments() if _is_ours(one, client)]
             yield ok("Prefect", f"a server answers at {PREFECT_API_URL.value()}")
             if not deployments:
-                yield warning("schedule", "nothing is deployed", "prefect deploy --all")
+                yield warning("schedule", "nothing is deployed", "nightshift up")
             for deployment in deployments:
                 yield _fires(deployment, client)
     except Exception as error:
@@ -62,7 +62,7 @@ def _fires(deployment: Any, client: Any) -> Check:
 
     name = f"schedule of {deployment.name}"
     if deployment.paused or not any(one.active for one in deployment.schedules):
-        hint = f"prefect deployment schedule resume {deployment.name}"
+        hint = "nightshift schedule resume"
         return warning(name, "is paused or has no schedule", hint)
     runs = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),

@@ -41,7 +41,9 @@ def _look(store: Path) -> Iterator[Check]:
     from flows.checks.record import record
     from flows.checks.schedule import schedule
     from flows.checks.store import store as look_at_store
+    from nightshift.appliance.place import turn_to
 
+    turn_to(store)
     yield from libraries()
     yield from look_at_store(store)
     yield from record(store)

@@ -32,9 +32,11 @@ from nightshift.cli import (
     purge,
     retire,
     rollback,
+    schedule,
     search,
     serve,
     teach,
+    up,
     update,
     verify,
 )
@@ -74,6 +76,8 @@ app.command("unpin")(pin.unpin)
 app.command("gc")(gc.gc)
 app.command("purge")(purge.purge)
 app.command("compact")(compact.compact)
+app.command("up")(up.up)
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(bench.app, name="bench")
 
 
