@@ -21,6 +21,7 @@ from nightshift.cli import (
     doctor,
     evaluate,
     experts,
+    export,
     gc,
     history,
     init,
@@ -52,6 +53,7 @@ app.command("search")(search.search)
 app.command("history")(history.history)
 app.command("show")(history.show)
 app.command("experts")(experts.experts)
+app.command("export")(export.export)
 app.command("rollback")(rollback.rollback)
 app.command("retire")(retire.retire)
 app.command("consolidate")(consolidate.consolidate)
