@@ -1,23 +1,28 @@
 """The three-line use from Python:
 
-from nightshift import open_index
-with open_index("store") as index:
+import nightshift
+with nightshift.open("store") as index:
     index.search("how do tides work", k=5).hits
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flows.live import Live, open_live
 from flows.prior import kinds_meant
 from nightshift.errors import UsageError
+from nightshift.facts import Expert, Explanation, NearKind, Version, expert_of, version_of
 from pipeline.fusion import Standing, standings
 from pipeline.retriever import Answers, Leg
 from pipeline.router import Route
 from state.store import Store
+
+if TYPE_CHECKING:
+    from nightshift.exports.formats import Exported
 
 
 @dataclass(frozen=True)
@@ -77,16 +82,29 @@ class Index:
         An instruction says beforehand which kinds of text it means; without one the query's own
         vector decides.
         """
-        if not query.strip():
+        return self.search_many([query], k, leg, instruction)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        leg: Leg = "both",
+        instruction: str | None = None,
+    ) -> list[Answer]:
+        """What `search` answers to each query; the encoder reads them together."""
+        if not all(query.strip() for query in queries):
             raise UsageError("the query is empty", hint='nightshift search "WORDS"')
         live, among = self._live, None
         if instruction and instruction.strip():
             among = kinds_meant(live.modules.kinds, instruction, live.encoder)
-        answers = live.retriever.ask([query], k, leg=leg, among=among)
+        answers = live.retriever.ask(queries, k, leg=leg, among=among)
+        return [self._answer(answers, row) for row in range(len(queries))]
+
+    def _answer(self, answers: Answers, row: int) -> Answer:
         library = self._live.library
         hits = []
-        told = _told(answers)
-        for rank, found in enumerate(answers.found[0], start=1):
+        told = _told(answers, row)
+        for rank, found in enumerate(answers.found[row], start=1):
             document = library.document(found.number)
             cut = library.passage(found.number, found.passage)
             hits.append(
@@ -101,15 +119,15 @@ class Index:
                     *(told[rank - 1] if told else (None, None)),
                 )
             )
-        share = answers.shares[0] if answers.shares else None
-        return Answer(self.version, answers.routes[0], tuple(hits), share)
+        share = answers.shares[row] if answers.shares else None
+        return Answer(self.version, answers.routes[row], tuple(hits), share)
 
-    def explain(self, query: str) -> dict[str, Any]:
+    def explain(self, query: str) -> Explanation:
         """What led to a query's route: its similarity to each kind, and the floor."""
         modules = self._live.modules
         router = modules.router
         similarity = router.similarity(self._live.encoder.encode_queries([query]))[0]
-        kinds = [
+        kinds: list[NearKind] = [
             {
                 "kind": kind,
                 "name": modules.kinds[kind].name,
@@ -118,8 +136,25 @@ class Index:
             }
             for kind, near in zip(router.prototypes, similarity, strict=True)
         ]
-        kinds.sort(key=lambda kind: -float(str(kind["similarity"])))
+        kinds.sort(key=lambda kind: -kind["similarity"])
         return {"kinds": kinds, "floor": router.floor}
+
+    def versions(self) -> list[Version]:
+        """All of history, oldest first; one of them is live, whichever this index is."""
+        store = self._live.store
+        live = store.head().version
+        return [version_of(manifest, live) for manifest in store.history()]
+
+    def experts(self) -> list[Expert]:
+        """The experts of this version."""
+        modules = self._live.modules
+        return [expert_of(facts, modules) for facts in modules.experts.values()]
+
+    def export(self, format: str, out: str | Path, expert: str | None = None) -> Exported:
+        """This version in the format of another library, as a new folder."""
+        from nightshift.exports.formats import export
+
+        return export(self._live, format, Path(out), expert)
 
     def __enter__(self) -> Self:
         return self
@@ -128,11 +163,13 @@ class Index:
         self._live.__exit__(*error)
 
 
-def _told(answers: Answers) -> list[tuple[Standing, Standing]]:
-    """What each leg says of each hit of the one query, if both were asked."""
+def _told(answers: Answers, row: int) -> list[tuple[Standing, Standing]]:
+    """What each leg says of each hit of a query, if both were asked."""
     if not answers.shares:
         return []
-    return standings(answers.dense[0], answers.lexical[0], answers.shares[0], answers.found[0])
+    return standings(
+        answers.dense[row], answers.lexical[row], answers.shares[row], answers.found[row]
+    )
 
 
 def open_index(store: str | Path, version: int | None = None) -> Index:
