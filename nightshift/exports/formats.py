@@ -19,7 +19,7 @@ from flows.live import Live
 from nightshift.errors import UsageError
 from nightshift.exports import faiss, peft, sentence_transformers, vectors
 from nightshift.exports.base import Format
-from nightshift.exports.folder import new_folder
+from state.folder import new_folder
 
 FORMATS: Mapping[str, Format] = {
     "sentence-transformers": sentence_transformers.write,

@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.live import Live
 from nightshift.errors import NothingToDo
 from nightshift.exports.base import Told, serving
-from nightshift.exports.folder import copy_file
+from state.folder import copy_file
 
 PAGE = """\
 {table}

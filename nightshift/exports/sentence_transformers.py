@@ -19,11 +19,11 @@ from typing import Any
 from flows.live import Live
 from nightshift.errors import UsageError
 from nightshift.exports.base import Told, serving
-from nightshift.exports.folder import copy_file
 from nightshift.exports.peft import composed
 from pipeline.checkpoint import Checkpoint
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.merged import CHECKPOINT, save_merged
+from state.folder import copy_file
 
 COPIED = (
     "config.json",
