@@ -13,6 +13,7 @@ from typer.exceptions import Exit, TyperException
 from nightshift import __version__
 from nightshift.cli import (
     bench,
+    bring,
     clicks,
     compact,
     config,
@@ -53,6 +54,7 @@ app.command("update")(update.update)
 app.command("search")(search.search)
 app.command("history")(history.history)
 app.command("show")(history.show)
+app.command("import")(bring.bring)
 app.command("clicks")(clicks.clicks)
 app.command("experts")(experts.experts)
 app.command("export")(export.export)
