@@ -9,15 +9,17 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nightshift.index import Index, open_index
+    from nightshift.index import Answer, Hit, Index
+    from nightshift.index import open_index as open
 
-__all__ = ["Index", "__version__", "open_index"]
+__all__ = ["Answer", "Hit", "Index", "__version__", "open"]
+_FROM_INDEX = {"open": "open_index", "Index": "Index", "Answer": "Answer", "Hit": "Hit"}
 __version__ = _version("nightshift")
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"Index", "open_index"}:
+    if name in _FROM_INDEX:
         from nightshift import index
 
-        return getattr(index, name)
+        return getattr(index, _FROM_INDEX[name])
     raise AttributeError(f"module 'nightshift' has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """The three-line use from Python:
 
-from nightshift import open_index
-with open_index("store") as index:
+import nightshift
+with nightshift.open("store") as index:
     index.search("how do tides work", k=5).hits
 """
 
@@ -11,16 +11,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flows.live import Live, open_live
 from flows.prior import kinds_meant
 from nightshift.errors import UsageError
+from nightshift.facts import Expert, Explanation, NearKind, Version, expert_of, version_of
 from pipeline.fusion import Standing, standings
 from pipeline.library import EVERYTHING, Filter
 from pipeline.retriever import Answers, Leg, Retriever
 from pipeline.router import Route
 from state.store import Store
+
+if TYPE_CHECKING:
+    from nightshift.exports.formats import Exported
 
 
 @dataclass(frozen=True)
@@ -132,12 +136,12 @@ class Index:
         share = answers.shares[row] if answers.shares else None
         return Answer(self.version, answers.routes[row], tuple(hits), share)
 
-    def explain(self, query: str) -> dict[str, Any]:
+    def explain(self, query: str) -> Explanation:
         """What led to a query's route: its similarity to each kind, and the floor."""
         modules = self.live.modules
         router = modules.router
         similarity = router.similarity(self.live.encoder.encode_queries([query]))[0]
-        kinds = [
+        kinds: list[NearKind] = [
             {
                 "kind": kind,
                 "name": modules.kinds[kind].name,
@@ -146,8 +150,25 @@ class Index:
             }
             for kind, near in zip(router.prototypes, similarity, strict=True)
         ]
-        kinds.sort(key=lambda kind: -float(str(kind["similarity"])))
+        kinds.sort(key=lambda kind: -kind["similarity"])
         return {"kinds": kinds, "floor": router.floor}
+
+    def versions(self) -> list[Version]:
+        """All of history, oldest first; one of them is live, whichever this index is."""
+        store = self.live.store
+        live = store.head().version
+        return [version_of(manifest, live) for manifest in store.history()]
+
+    def experts(self) -> list[Expert]:
+        """The experts of this version."""
+        modules = self.live.modules
+        return [expert_of(facts, modules) for facts in modules.experts.values()]
+
+    def export(self, format: str, out: str | Path, expert: str | None = None) -> Exported:
+        """This version in the format of another library, as a new folder."""
+        from nightshift.exports.formats import export
+
+        return export(self.live, format, Path(out), expert)
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.errors import BatchError
-from pipeline.columns import USUAL, read_columns
+from pipeline.columns import USUAL, Columns, read_columns
 from pipeline.corpus import TEXT_LIMIT, Corpus, read_records_into, read_text_into
 from pipeline.delivery import Delivery, Digest, deliver
 from pipeline.documents import Document, Key, Pair
@@ -81,9 +81,21 @@ def read_batch(path: Path, default_source: str = "default") -> Batch:
 
 def source_of(folder: Path, default_source: str = "default") -> str:
     """The source that a folder's batch.json names, or the default one."""
+    return settings_of(folder, default_source)[0]
+
+
+def settings_of(folder: Path, default_source: str = "default") -> tuple[str, Columns]:
+    """The source and the columns that a folder's batch.json names, or the usual ones."""
     reading = _Reading(folder, default_source)
     reading.read_settings()
-    return reading.source
+    return reading.source, reading.columns
+
+
+def records_among(names: Sequence[str]) -> list[str]:
+    """The files of records at the top of a delivery: the corpus, where one is called so."""
+    top = [name for name in names if "/" not in name and name not in QUERIES]
+    named = [name for name in top if name in CORPUS]
+    return named or [name for name in top if name.lower().endswith(RECORDS)]
 
 
 def _no_batch(path: Path) -> BatchError:
@@ -110,7 +122,7 @@ class _Reading:
 
     def batch(self) -> Batch:
         self.read_settings()
-        corpora, texts = self._corpora(), self._texts()
+        corpora, texts = records_among(self.delivery.names), self._texts()
         if not corpora and not texts:
             raise _no_batch(self.path)
         corpus, digest = Corpus(self.source), Digest()
@@ -143,11 +155,6 @@ class _Reading:
             pairs=tuple(pairs),
             quarantined=tuple(self.quarantined),
         )
-
-    def _corpora(self) -> list[str]:
-        top = [name for name in self.delivery.names if "/" not in name and name not in QUERIES]
-        named = [name for name in top if name in CORPUS]
-        return named or [name for name in top if name.lower().endswith(RECORDS)]
 
     def _texts(self) -> list[str]:
         return [name for name in self.delivery.names if name.lower().endswith(TEXTS)]

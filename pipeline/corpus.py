@@ -116,7 +116,7 @@ def document(fields: dict[str, Any], source: str) -> Document:
         raise Refused("the text is not a string")
     if not isinstance(title, str | None):
         raise Refused("the title is not a string")
-    return _checked(
+    return checked(
         Document(source, identifier(fields), title or "", text, _canonical(fields.get("metadata")))
     )
 
@@ -131,7 +131,7 @@ def text_document(file: File, source: str) -> Document:
         heading, text = read_page(text)
     if not text.strip():
         raise Refused("the file is empty")
-    return _checked(Document(source, check_identifier(file.name), heading or stem, text))
+    return checked(Document(source, check_identifier(file.name), heading or stem, text))
 
 
 def first_heading(text: str) -> str:
@@ -150,7 +150,8 @@ def first_heading(text: str) -> str:
     return ""
 
 
-def _checked(document: Document) -> Document:
+def checked(document: Document) -> Document:
+    """The document itself, if it can be one."""
     if not document.text.strip() and not document.title.strip():
         raise Refused("title and text are both empty")
     if len(document.title) + len(document.text) > TEXT_LIMIT:

@@ -71,6 +71,11 @@ class Library:
     def __len__(self) -> int:
         return len(self.number_of)
 
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        return next((int(some.vectors.shape[1]) for some in self.segments.values()), 0)
+
     def content_hash(self, key: Key) -> str | None:
         """The content of a live document, or None where there is none of that name."""
         if key not in self.number_of:

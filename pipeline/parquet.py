@@ -36,7 +36,7 @@ def read_parquet(file: File, columns: Columns) -> Iterator[Record | Quarantined]
             for batch in _batches(table, layout, file.size):
                 for row in range(batch.num_rows):
                     number += 1
-                    yield _record(batch, row, layout, f"{file.place}:{number}")
+                    yield record(batch, row, layout, f"{file.place}:{number}")
         except Refused as refused:
             yield Quarantined(f"{file.place}:{number + 1}", str(refused))
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -63,7 +63,8 @@ def _batches(table: pq.ParquetFile, layout: Layout, size: int) -> Iterator[pa.Re
         yield batch
 
 
-def _record(batch: pa.RecordBatch, row: int, layout: Layout, where: str) -> Record | Quarantined:
+def record(batch: pa.RecordBatch, row: int, layout: Layout, where: str) -> Record | Quarantined:
+    """A row as the object that a JSON line would hold, or why it is none."""
     try:
         return Record(where, layout.fields(_Row(batch, row)))
     except Refused as refused:

@@ -14,6 +14,8 @@ from nightshift import __version__
 from nightshift.cli import (
     approve,
     bench,
+    bring,
+    clicks,
     compact,
     config,
     consolidate,
@@ -22,6 +24,7 @@ from nightshift.cli import (
     doctor,
     evaluate,
     experts,
+    export,
     gc,
     history,
     init,
@@ -57,7 +60,10 @@ app.command("search")(search.search)
 app.command("serve")(serve.serve)
 app.command("history")(history.history)
 app.command("show")(history.show)
+app.command("import")(bring.bring)
+app.command("clicks")(clicks.clicks)
 app.command("experts")(experts.experts)
+app.command("export")(export.export)
 app.command("rollback")(rollback.rollback)
 app.command("retire")(retire.retire)
 app.command("consolidate")(consolidate.consolidate)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import worlds
 
+import nightshift
 from flows.live import open_live
 from flows.night import update
 from flows.prior import kinds_meant
 from flows.rollback import rollback
-from nightshift import open_index
 from state.store import Store
 
 LABEL, INSTRUCTION = "law", "find the paragraph that decides the case"
@@ -32,7 +32,7 @@ def labelled_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) 
 
 
 def test_a_query_goes_where_its_instruction_says(labelled_store: Path) -> None:
-    with open_index(labelled_store) as index:
+    with nightshift.open(labelled_store) as index:
         assert index.search(SEA).route == {"frozen": 1.0}
         for told in (LABEL, INSTRUCTION, "  LAW "):
             assert index.search(SEA, instruction=told).route == {"e1": 1.0}
@@ -53,7 +53,7 @@ def test_other_words_mean_the_nearest_label(labelled_store: Path) -> None:
 
 
 def test_where_nothing_was_told_an_instruction_changes_nothing(first_store: Path) -> None:
-    with open_index(first_store) as index:
+    with nightshift.open(first_store) as index:
         assert index.search(SEA, instruction=LABEL) == index.search(SEA)
 
 
@@ -65,7 +65,7 @@ def test_labels_grow_and_are_taken_back_with_their_night(
     batch = worlds.write_batch(tmp_path / "more", "law", range(150, 180))
     (batch / "batch.json").write_text(json.dumps({"label": "statutes"}))
     update(store, [batch])
-    with open_index(store.root) as index:
+    with nightshift.open(store.root) as index:
         assert index.search(SEA, instruction="statutes").route == {"e1": 1.0}
     with open_live(store) as live:
         assert (LABEL, INSTRUCTION, "statutes") in {k.labels for k in live.modules.kinds.values()}
