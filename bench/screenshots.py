@@ -7,46 +7,19 @@ from __future__ import annotations
 
 import argparse
 import io
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-QUIET = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from bench.browser import browser, look
+
 VIEWS = {"light": (1240, "light"), "dark": (1240, "dark"), "phone": (390, "light")}
 """Name -> width and colours."""
 PATIENCE = 60
 COLOURS = 64
-
-
-@contextmanager
-def browser(width: int) -> Iterator[Chrome]:
-    """A Chromium of its own, which asks the network for nothing but the page."""
-    with tempfile.TemporaryDirectory() as profile:
-        options = ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for option in [*QUIET, f"--user-data-dir={profile}", f"--window-size={width},900"]:
-            options.add_argument(option)
-        driver = Chrome(options, Service("/usr/bin/chromedriver"))
-        try:
-            yield driver
-        finally:
-            driver.quit()
 
 
 def show(driver: Chrome, address: str, query: str, beside: int | None) -> None:
@@ -66,15 +39,11 @@ def show(driver: Chrome, address: str, query: str, beside: int | None) -> None:
 def photograph(address: str, out: Path, query: str, beside: int | None) -> None:
     """One PNG of the whole page a view."""
     for name, (width, colours) in VIEWS.items():
-        with browser(width) as driver:
-            feature = [{"name": "prefers-color-scheme", "value": colours}]
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
-            metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        with browser() as driver:
+            look(driver, width=width, colours=colours)
             show(driver, address, query, beside)
             height = driver.execute_script("return document.documentElement.scrollHeight")
-            metrics["height"] = height
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            look(driver, width=width, height=height, colours=colours)
             shrunk(driver.get_screenshot_as_png()).save(out / f"page-{name}.png", optimize=True)
 
 

@@ -111,6 +111,11 @@ class Live:
             COMPOSITIONS[self.modules.compose],
         )
 
+    def warm(self) -> None:
+        """Load all that the first query would wait for."""
+        if self.retriever.lexical is not None:
+            self.retriever.lexical.search(["anything"], 1)
+
 
 def open_live(
     store: Store,

@@ -7,7 +7,9 @@ with open_index("store") as index:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +17,8 @@ from flows.live import Live, open_live
 from flows.prior import kinds_meant
 from nightshift.errors import UsageError
 from pipeline.fusion import Standing, standings
-from pipeline.retriever import Answers, Leg
+from pipeline.library import EVERYTHING, Filter
+from pipeline.retriever import Answers, Leg, Retriever
 from pipeline.router import Route
 from state.store import Store
 
@@ -59,34 +62,59 @@ class Answer:
         }
 
 
+FILTERS_KEPT = 8
+"""Narrowed retrievers at hand, for filters that were asked for lately."""
+
+
 class Index:
     """One version of a store, ready to be asked."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._only = lru_cache(FILTERS_KEPT)(self._narrowed)
 
     @property
     def version(self) -> int:
         return self._live.manifest.version
 
     def search(
-        self, query: str, k: int = 10, leg: Leg = "both", instruction: str | None = None
+        self,
+        query: str,
+        k: int = 10,
+        leg: Leg = "both",
+        instruction: str | None = None,
+        where: Filter = EVERYTHING,
     ) -> Answer:
         """The k best documents for a query, by its vector, its words, or both.
 
         An instruction says beforehand which kinds of text it means; without one the query's own
-        vector decides.
+        vector decides. `where` says which documents may be found: the k best of those.
         """
-        if not query.strip():
+        return self.search_many([query], k, leg, instruction, where)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        leg: Leg = "both",
+        instruction: str | None = None,
+        where: Filter = EVERYTHING,
+    ) -> list[Answer]:
+        """What `search` answers to each query; the encoder reads them together."""
+        if not all(query.strip() for query in queries):
             raise UsageError("the query is empty", hint='nightshift search "WORDS"')
         live, among = self._live, None
         if instruction and instruction.strip():
             among = kinds_meant(live.modules.kinds, instruction, live.encoder)
-        answers = live.retriever.ask([query], k, leg=leg, among=among)
+        retriever = live.retriever if where == EVERYTHING else self._only(where)
+        answers = retriever.ask(queries, k, leg=leg, among=among)
+        return [self._answer(answers, row) for row in range(len(queries))]
+
+    def _answer(self, answers: Answers, row: int) -> Answer:
         library = self._live.library
         hits = []
-        told = _told(answers)
-        for rank, found in enumerate(answers.found[0], start=1):
+        told = _told(answers, row)
+        for rank, found in enumerate(answers.found[row], start=1):
             document = library.document(found.number)
             cut = library.passage(found.number, found.passage)
             hits.append(
@@ -101,8 +129,11 @@ class Index:
                     *(told[rank - 1] if told else (None, None)),
                 )
             )
-        share = answers.shares[0] if answers.shares else None
-        return Answer(self.version, answers.routes[0], tuple(hits), share)
+        share = answers.shares[row] if answers.shares else None
+        return Answer(self.version, answers.routes[row], tuple(hits), share)
+
+    def _narrowed(self, where: Filter) -> Retriever:
+        return self._live.retriever.only(self._live.library.matching(where))
 
     def explain(self, query: str) -> dict[str, Any]:
         """What led to a query's route: its similarity to each kind, and the floor."""
@@ -128,11 +159,13 @@ class Index:
         self._live.__exit__(*error)
 
 
-def _told(answers: Answers) -> list[tuple[Standing, Standing]]:
-    """What each leg says of each hit of the one query, if both were asked."""
+def _told(answers: Answers, row: int) -> list[tuple[Standing, Standing]]:
+    """What each leg says of each hit of a query, if both were asked."""
     if not answers.shares:
         return []
-    return standings(answers.dense[0], answers.lexical[0], answers.shares[0], answers.found[0])
+    return standings(
+        answers.dense[row], answers.lexical[row], answers.shares[row], answers.found[row]
+    )
 
 
 def open_index(store: str | Path, version: int | None = None) -> Index:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,16 @@ class Encoder:
         """Tokens of a text that it can take meanwhile; None: all that the checkpoint allows."""
         self.guest: Any = None
         """The expert that is attached."""
+
+    def twin(self) -> Encoder:
+        """The same weights, not copied, in a body of its own: experts that move in there are not
+        here, and another thread may ask it. For an encoder that no expert has moved into.
+        """
+        other = copy(self)
+        weights = [*self.model.parameters(), *self.model.buffers()]
+        other.model = deepcopy(self.model, {id(weight): weight for weight in weights})
+        other.tokenizer = deepcopy(self.tokenizer)
+        return other
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
         """Vectors and layer features of `texts`, in their order."""

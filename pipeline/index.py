@@ -65,15 +65,24 @@ class Index:
 
     def without(self, numbers: Sequence[int]) -> Index:
         """The same index with some documents hidden; the vectors are shared, not copied."""
-        hidden = np.zeros(self._offsets[-1], bool)
-        hidden[list(numbers)] = True
+        kept = np.ones(self._offsets[-1], bool)
+        kept[list(numbers)] = False
+        return self._narrowed(kept, exactly=False)
+
+    def only(self, kept: Mask) -> Index:
+        """The same index over these documents alone, searched exactly: what an approximate one
+        comes across may be none of them.
+        """
+        return self._narrowed(kept, exactly=True)
+
+    def _narrowed(self, kept: Mask, exactly: bool) -> Index:
         other = copy(self)
         other.shelves = [
-            replace(shelf, live=shelf.live & ~hidden[offset : offset + len(shelf.live)])
+            replace(shelf, live=shelf.live & kept[offset : offset + len(shelf.live)])
             for offset, shelf in zip(self._offsets, self.shelves, strict=False)
         ]
         other._searchers = [
-            _Searcher(shelf, searcher.faiss)
+            _Searcher(shelf, _Scan(shelf) if exactly and searcher.approximate else searcher.faiss)
             for shelf, searcher in zip(other.shelves, self._searchers, strict=True)
         ]
         return other
@@ -90,9 +99,9 @@ class Index:
 class _Searcher:
     """FAISS over one shelf, with its dead documents left out."""
 
-    def __init__(self, shelf: Shelf, index: faiss.Index) -> None:
+    def __init__(self, shelf: Shelf, searching: faiss.Index | _Scan) -> None:
         self.shelf = shelf
-        self.faiss = index
+        self.faiss = searching
         self.owner = np.repeat(np.arange(len(shelf.live)), np.diff(shelf.first))
         alive = shelf.live[self.owner]
         self.passages = int(alive.sum())
@@ -133,13 +142,44 @@ class _Searcher:
                 best.setdefault(document, (document, passage, score))
         return list(best.values())
 
+    @property
+    def approximate(self) -> bool:
+        return not isinstance(self.faiss, _Scan | faiss.IndexFlat)
+
     def _parameters(self) -> faiss.SearchParameters | None:
+        if isinstance(self.faiss, _Scan):
+            return None
         inner = faiss.downcast_index(self.faiss)
         if isinstance(inner, faiss.IndexIVF):
             return faiss.SearchParametersIVF(sel=self.selector, nprobe=max(8, inner.nlist // 8))
         if isinstance(inner, faiss.IndexHNSW):
             return faiss.SearchParametersHNSW(sel=self.selector, efSearch=256)
         return faiss.SearchParameters(sel=self.selector) if self.selector else None
+
+
+class _Scan:
+    """Exact search over the live passages of a shelf whose FAISS index is approximate, some at a
+    time: nothing is copied to stay.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._vectors = shelf.vectors
+        self._rows = np.flatnonzero(np.repeat(shelf.live, np.diff(shelf.first)))
+
+    def search(
+        self, queries: Vectors, depth: int, params: None = None
+    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        """Scores and rows of the `depth` best, like FAISS; there are at least so many."""
+        best = np.empty((len(queries), 0), np.float32)
+        rows = np.empty((len(queries), 0), np.int64)
+        for start in range(0, len(self._rows), SMALL):
+            some = self._rows[start : start + SMALL]
+            best = np.hstack([best, queries @ self._vectors[some].T])
+            rows = np.hstack([rows, np.broadcast_to(some, (len(queries), len(some)))])
+            order = np.argsort(-best, axis=1, kind="stable")[:, :depth]
+            best = np.take_along_axis(best, order, axis=1)
+            rows = np.take_along_axis(rows, order, axis=1)
+        return best, rows
 
 
 def _faiss(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +36,14 @@ class Lexical:
     def __init__(self, segments: Sequence[Segment], live: Sequence[Mask]) -> None:
         self._segments = list(segments)
         self._live = list(live)
+        self._kept: Mask | None = None
+
+    def only(self, kept: Mask) -> Lexical:
+        """The same scores, of these documents alone, by number."""
+        other = copy(self)
+        other._scores = self._scores
+        other._kept = kept
+        return other
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Found]]:
         """The k best documents that share a word with each query; equal scores as they came."""
@@ -46,6 +55,8 @@ class Lexical:
         if scores.bm25 is None or not places or k < 1:
             return []
         found = scores.bm25.get_scores_from_ids(places)
+        if self._kept is not None:
+            found = np.where(self._kept[scores.numbers], found, 0)
         rows = np.flatnonzero(found > 0)
         if len(rows) > k:
             worst = -np.partition(-found[rows], k - 1)[k - 1]

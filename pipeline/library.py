@@ -7,6 +7,7 @@ same document as long as the segments stand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +22,30 @@ from pipeline.segment import Segment
 
 Dead = Mapping[str, frozenset[int]]
 """Segment name -> rows of documents that are no longer there."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which documents may be found: those of any of these sources and of any of these segments,
+    whose id starts so. None asks for nothing.
+
+    >>> shop = Filter(sources=("shop", "wiki"), id_prefix="tv-")
+    >>> shop.matches(("shop", "tv-1")), shop.matches(("shop", "pc-1")), shop.matches(("x", "tv-1"))
+    (True, False, False)
+    """
+
+    sources: tuple[str, ...] | None = None
+    segments: tuple[str, ...] | None = None
+    id_prefix: str | None = None
+
+    def matches(self, key: Key) -> bool:
+        """Whether it fits a document of any segment."""
+        source, id_ = key
+        named = self.sources is None or source in self.sources
+        return named and id_.startswith(self.id_prefix or "")
+
+
+EVERYTHING = Filter()
 
 
 class Library:
@@ -92,6 +117,16 @@ class Library:
             shelf = self._shelf(number)
             dead[names[shelf]].add(number - self._offsets[shelf])
         return {name: frozenset(rows) for name, rows in dead.items() if rows}
+
+    def matching(self, where: Filter) -> Mask:
+        """Which documents a filter lets through, by number."""
+        parts = [
+            np.fromiter(map(where.matches, segment.keys), bool, len(segment.keys))
+            if where.segments is None or name in where.segments
+            else np.zeros(len(segment.keys), bool)
+            for name, segment in self.segments.items()
+        ]
+        return np.concatenate([np.empty(0, bool), *parts])
 
     def index(self, factory: str = EXACT, cache: Path | None = None) -> Index:
         """A search index over the live documents."""

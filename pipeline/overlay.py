@@ -16,6 +16,7 @@ where they are: without its overlay, an index is what it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -29,7 +30,7 @@ from pipeline.documents import Key
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.base import Expert
 from pipeline.head import Head
-from pipeline.index import Found, Index, Shelf
+from pipeline.index import Found, Index, Mask, Shelf
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
 
@@ -155,6 +156,13 @@ class Overlaid:
         self.vectors = np.concatenate(pairs) if pairs else np.empty((0, 2), np.float32)
         live = np.ones(len(pairs), bool)
         self.above = Index([Shelf("overlay", self.vectors, self.first, live)])
+
+    def only(self, kept: Mask) -> Overlaid:
+        """The same with no other documents than these, by number in the index."""
+        other = copy(self)
+        other.beneath = self.beneath.only(kept)
+        other.above = self.above.only(kept[self.numbers])
+        return other
 
     def search(
         self, composed: Vectors, frozen: Vectors, learned: Vectors, k: int

@@ -18,7 +18,7 @@ from pipeline.composition.methods import HALVES
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.base import Expert
 from pipeline.fusion import DEFAULT_SHARE, DEPTH, fuse
-from pipeline.index import Found, Index
+from pipeline.index import Found, Index, Mask
 from pipeline.lexical import Lexical
 from pipeline.overlay import Overlaid
 from pipeline.router import FROZEN, Route, Router
@@ -69,6 +69,21 @@ class Retriever:
         self.lexical = lexical
         self.shares = dict(shares or {})
         self.composition = composition
+
+    def only(self, kept: Mask) -> Retriever:
+        """The same retriever over these documents alone, by number: the best k are the best of
+        them. Words keep the weight that they have in the whole index.
+        """
+        return Retriever(
+            self.encoder,
+            self.experts,
+            self.router,
+            self.index.only(kept),
+            {name: overlaid.only(kept) for name, overlaid in self.overlaid.items()},
+            self.lexical.only(kept) if self.lexical else None,
+            self.shares,
+            self.composition,
+        )
 
     def ask(
         self,

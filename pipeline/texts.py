@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ KEPT = 2**23
 """Characters of row groups at hand, of all files: whoever reads in order reads each once."""
 
 _kept: OrderedDict[tuple[Path, int], tuple[int, list[Document]]] = OrderedDict()
+_keeping = Lock()
 
 
 class Texts(OnDemand[Document]):
@@ -67,12 +69,13 @@ def portions(
 def _group(file: Path, number: int) -> list[Document]:
     """A row group; the one that was asked for longest ago makes room for it."""
     place = (file, number)
-    if place not in _kept:
-        table = pq.ParquetFile(file).read_row_group(number, columns=list(FIELDS))
-        group = [Document(**row) for row in table.to_pylist()]
-        _kept[place] = sum(len(document.text) for document in group), group
-        while len(_kept) > 1 and sum(size for size, _ in _kept.values()) > KEPT:
-            _kept.popitem(last=False)
-        return group
-    _kept.move_to_end(place)
-    return _kept[place][1]
+    with _keeping:
+        if place not in _kept:
+            table = pq.ParquetFile(file).read_row_group(number, columns=list(FIELDS))
+            group = [Document(**row) for row in table.to_pylist()]
+            _kept[place] = sum(len(document.text) for document in group), group
+            while len(_kept) > 1 and sum(size for size, _ in _kept.values()) > KEPT:
+                _kept.popitem(last=False)
+            return group
+        _kept.move_to_end(place)
+        return _kept[place][1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.table import Table
 
 from nightshift.cli import output
@@ -24,23 +22,10 @@ def experts(
     debug: DebugOption = False,
 ) -> None:
     """The experts of a version: what the gate measured, what they serve, how much words count."""
-    from flows.live import open_live
+    from flows.roster import roster
     from state.store import Store
 
-    with open_live(Store.open(store), version) as live:
-        modules = live.modules
-    served: dict[str, list[str]] = {}
-    for kind, expert in modules.router.experts.items():
-        served.setdefault(expert, []).append(modules.kinds[kind].name)
-    rows: list[dict[str, Any]] = [
-        {
-            **vars(facts),
-            "gate": dict(facts.gate),
-            "serves": served.get(name, []),
-            "share": modules.shares.get(facts.kind),
-        }
-        for name, facts in modules.experts.items()
-    ]
+    rows = roster(Store.open(store), version)
     if as_json:
         output.print_json(rows)
         return

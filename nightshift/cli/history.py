@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -11,21 +11,15 @@ from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
 from nightshift.cli.output import chart, out, plain
 
-if TYPE_CHECKING:
-    from state.manifest import Manifest
-
 
 def history(
     store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """Every version, oldest first: what came, what was decided, how large it is."""
-    from state.pins import pinned
+    from flows.history import history as remember
     from state.store import Store
 
-    opened = Store.open(store)
-    versions, pins = opened.history(), pinned(opened)
-    live = versions[-1].version
-    rows = [_row(m, m.version == live, pins.get(m.version)) for m in versions]
+    rows = remember(Store.open(store))
     if as_json:
         output.print_json(rows)
         return
@@ -61,29 +55,22 @@ def show(
     debug: DebugOption = False,
 ) -> None:
     """Everything about one version: decisions with their figures, quarantine, objects."""
-    from state.pins import pinned
+    from flows.history import version_page
     from state.store import Store
 
-    opened = Store.open(store)
-    manifest = opened.remembered(version)
-    page = {
-        **_row(manifest, version == opened.head().version, pinned(opened).get(version)),
-        "encoder": dict(manifest.encoder),
-        "facts": dict(manifest.facts),
-        "index": dict(manifest.index),
-        "modules": dict(manifest.modules),
-    }
+    page = version_page(Store.open(store), version)
     if as_json:
         output.print_json(page)
         return
-    out.print(f"[bold]version {version}[/bold] ({manifest.kind}, {manifest.time})")
-    out.print(f"  why        {plain(manifest.reason)}")
-    out.print(f"  encoder    {plain(manifest.encoder['name'])}")
-    counts = ", ".join(f"{n} {what}" for what, n in manifest.facts["documents"].items() if n)
+    facts = page["facts"]
+    out.print(f"[bold]version {version}[/bold] ({page['kind']}, {page['time']})")
+    out.print(f"  why        {plain(page['reason'])}")
+    out.print(f"  encoder    {plain(page['encoder']['name'])}")
+    counts = ", ".join(f"{n} {what}" for what, n in facts["documents"].items() if n)
     out.print(f"  documents  {page['documents']:,} ({counts or 'no change'})")
-    out.print(f"  experts    {', '.join(manifest.facts['live_experts']) or 'none'}")
-    _show_decisions(manifest.facts)
-    for entry in manifest.facts.get("quarantined", []):
+    out.print(f"  experts    {', '.join(facts['live_experts']) or 'none'}")
+    _show_decisions(facts)
+    for entry in facts.get("quarantined", []):
         out.print(f"  [red]quarantined[/red] {plain(entry['where'])}: {plain(entry['reason'])}")
 
 
@@ -100,21 +87,3 @@ def _show_decisions(facts: Any) -> None:
         out.print(f"  layers     {detection['layers']}: {shares} (p = {detection['p_value']:.2g})")
     for outcome in facts["outcomes"]:
         tell_outcome(Outcome(**outcome))
-
-
-def _row(manifest: Manifest, live: bool, pinned: str | None) -> dict[str, Any]:
-    facts = manifest.facts
-    return {
-        "version": manifest.version,
-        "parent": manifest.parent,
-        "time": manifest.time,
-        "kind": manifest.kind,
-        "outcomes": facts["outcomes"],
-        "documents": facts["live_documents"],
-        "experts": len(facts["live_experts"]),
-        "expert_parameters": facts["expert_parameters"],
-        "reason": manifest.reason,
-        "seconds": facts["seconds"],
-        "live": live,
-        "pinned": pinned,
-    }

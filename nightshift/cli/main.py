@@ -32,6 +32,7 @@ from nightshift.cli import (
     retire,
     rollback,
     search,
+    serve,
     update,
     verify,
 )
@@ -49,6 +50,7 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("update")(update.update)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 app.command("history")(history.history)
 app.command("show")(history.show)
 app.command("experts")(experts.experts)

@@ -95,6 +95,9 @@ export class Refusal extends Error {
   }
 }
 
+/** @returns {Promise<{version: number}>} What is served at this moment. */
+export const health = () => ask("/health");
+
 /** @returns {Promise<Version[]>} Oldest first. */
 export const versions = () => ask("/versions");
 

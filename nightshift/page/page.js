@@ -75,11 +75,12 @@ function tick() {
 async function lookForNews() {
   tick();
   if (!shown || document.hidden || dialog.open) return;
-  const newest = await facts.versions().then((all) => all[all.length - 1], () => null);
-  if (!newest || newest.version === shown.version) return;
-  fill(said, `Version ${newest.version} has come. `,
+  const served = await facts.health().catch(() => null);
+  if (!served || served.version === shown.version) return;
+  fill(said, `Version ${served.version} has come. `,
     element("button", { type: "button", class: "plain", click: reread }, "Show it"));
 }
 
 setInterval(lookForNews, A_MINUTE);
+document.addEventListener("visibilitychange", lookForNews);
 await reread();

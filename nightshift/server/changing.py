@@ -1,0 +1,62 @@
+"""What asks, and what leaves something behind: searches, clicks, rollbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+
+from flows import mirror
+from flows.rollback import rollback as take_back
+from nightshift.server.asking import Wanted
+from nightshift.server.forms import Answers, Click, Kept, Question, Rollback, RolledBack
+from nightshift.server.journal import searches
+from nightshift.server.service import Service
+
+
+def changing(service: Service) -> APIRouter:
+    """The endpoints that take a form."""
+    routes = APIRouter()
+
+    @routes.post("/search", response_model=Answers)
+    async def search(question: Question) -> Response:
+        """The k best documents for each query, all of one version."""
+        queries = question.asked
+        where = question.filters.as_filter()
+        wanted = Wanted(question.k, question.leg, question.instruction, where)
+        async with service.versions.at(question.version) as opened:
+            answers = await service.asker.ask(opened, queries, wanted)
+        await run_in_threadpool(service.searches.write, searches(queries, answers))
+        told = [
+            {"route": one.route, "share": one.share, "hits": [asdict(hit) for hit in one.hits]}
+            for one in answers
+        ]
+        return JSONResponse({"version": opened.version, "answers": told})
+
+    @routes.post("/click", response_model=Kept)
+    def click(click: Click) -> Any:
+        """Write down that a document was opened; kept only if the service was told where."""
+        line: dict[str, Any] = {"query": click.query, "version": click.version}
+        line |= {"source": click.document.source, "id": click.document.id}
+        if click.rank is not None:
+            line["rank"] = click.rank
+        return Kept(kept=service.clicks.write([line]))
+
+    @routes.post("/rollback", response_model=RolledBack)
+    async def rollback(wish: Rollback) -> Response:
+        """Publish a version with an old one's modules; it is served when this returns."""
+        done = await asyncio.shield(
+            run_in_threadpool(
+                take_back, service.store, wish.version, wish.reason, documents=wish.documents
+            )
+        )
+        await service.versions.catch_up()
+        told = BackgroundTask(mirror.mirror, service.store)
+        return JSONResponse(done.as_json(), background=told)
+
+    return routes
