@@ -45,8 +45,9 @@ def look(driver: Chrome, *, width: int = 1240, height: int = 900, colours: str =
     """How wide the page is seen, and in which colours."""
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    feature = [{"name": "prefers-color-scheme", "value": colours}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
+    wishes = {"prefers-color-scheme": colours, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in wishes.items()]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def _installed(program: str) -> str:

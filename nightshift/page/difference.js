@@ -6,14 +6,18 @@ import { counted } from "./words.js";
 /** @typedef {import("./facts.js").Difference} Difference */
 
 const SHOWN = 8;
-const DOCUMENTS = [["added", "+"], ["removed", "−"], ["changed", "~"]];
+const SIGNS = { added: "+", removed: "−", changed: "~" };
+
+/** How what became of documents is said: of what has been, and of what would be. */
+export const BEEN = { added: "added", removed: "removed", changed: "changed" };
+export const TO_COME = { added: "will be back", removed: "will be gone", changed: "will be as they were" };
 
 /**
  * @param {Difference} found
- * @param {{documents?: boolean}} [parts]  Without documents: what the modules alone change.
+ * @param {typeof BEEN | null} said  None: what the modules alone change.
  */
-export function differenceTold(found, { documents = true } = {}) {
-  const lists = documents ? DOCUMENTS.map(([what, sign]) => named(what, sign, found[what])) : [];
+export function differenceTold(found, said) {
+  const lists = Object.entries(said ?? {}).map(([what, told]) => named(told, SIGNS[what], found[what]));
   const lines = [
     ...Object.entries(found.experts).map(([name, told]) => ["expert ", foreign(name), ` ${told}`]),
     ...Object.entries(found.kinds).map(([id, told]) => ["kind ", foreign(id), " ", foreign(told)]),
@@ -26,9 +30,9 @@ export function differenceTold(found, { documents = true } = {}) {
   return element("div", { class: "difference" },
     lists,
     lines.length > 0 && element("ul", {}, lines.map((line) => element("li", {}, line))),
-    !documents && element("p", {}, "The documents stay as they are."),
+    !said && element("p", {}, "The documents stay as they are."),
     !anything && element("p", {},
-      documents ? "The same documents and the same modules." : "The modules are the same."));
+      said ? "The same documents and the same modules." : "The modules are the same."));
 }
 
 /** @param {string} what @param {string} sign @param {[string, string][]} keys */

@@ -14,7 +14,7 @@ import { searchBox } from "./search.js";
 import { showVersions } from "./versions.js";
 import { age } from "./words.js";
 
-/** Versions whose figures are drawn by night; the list has them all. */
+/** Versions, the last ones, whose figures are drawn by night; the list has them all. */
 const LOOKED_AT = 60;
 const A_MINUTE = 60_000;
 

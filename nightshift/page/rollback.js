@@ -3,7 +3,7 @@
  * stays in this variable and goes nowhere else.
  */
 
-import { differenceTold } from "./difference.js";
+import { TO_COME, differenceTold } from "./difference.js";
 import { element, fill } from "./element.js";
 import * as facts from "./facts.js";
 import { refusal } from "./refusal.js";
@@ -52,7 +52,8 @@ export async function askToRollBack(dialog, live, target, done) {
 
   try {
     const found = await facts.difference(live, target);
-    const tell = () => fill(changes, differenceTold(found, { documents: form.elements.what.value === "all" }));
+    const tell = () =>
+      fill(changes, differenceTold(found, form.elements.what.value === "all" ? TO_COME : null));
     form.addEventListener("change", tell);
     tell();
   } catch (error) {

@@ -1,6 +1,6 @@
 /** The list of versions, newest first: what came of each, why, at what cost, and the way back. */
 
-import { differenceTold } from "./difference.js";
+import { BEEN, differenceTold } from "./difference.js";
 import { element, fill, foreign } from "./element.js";
 import * as facts from "./facts.js";
 import { refusal } from "./refusal.js";
@@ -23,11 +23,10 @@ export function showVersions(room, versions, takeBack) {
 
   function unfold() {
     body.append(...rows.splice(0, AT_ONCE).flatMap((make) => make()));
-    more.hidden = !rows.length;
+    if (!rows.length) more.remove();
     fill(more, `Show ${counted(Math.min(AT_ONCE, rows.length), "older version")}`);
   }
 
-  unfold();
   fill(room,
     versions.length < 2 && element("p", { class: "soft" },
       "There is no second version yet, so there is nothing to take back."),
@@ -38,6 +37,7 @@ export function showVersions(room, versions, takeBack) {
             name || element("span", { class: "unseen" }, "look, or take back"))))),
       body),
     more);
+  unfold();
 }
 
 /**
@@ -111,7 +111,7 @@ function details(whole, found) {
   const spent = Object.entries(whole.seconds).filter(([, took]) => took >= 0.1)
     .map(([step, took]) => `${step} ${duration(took)}`);
   return element("div", { class: "details" },
-    found && [element("h3", {}, `Changed since version ${found.a}`), differenceTold(found)],
+    found && [element("h3", {}, `Changed since version ${found.a}`), differenceTold(found, BEEN)],
     whole.outcomes.length > 0 && element("h3", {}, "Where the time went"),
     whole.outcomes.length > 0 && element("p", {},
       `${counted(whole.facts.encoded, "document")} encoded; ${spent.join(", ") || "no time worth telling"}.`),
