@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -71,7 +71,7 @@ class Index:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._only = lru_cache(FILTERS_KEPT)(self._narrowed)
+        self._only = lru_cache(FILTERS_KEPT)(partial(_narrowed, live))
 
     @property
     def version(self) -> int:
@@ -132,9 +132,6 @@ class Index:
         share = answers.shares[row] if answers.shares else None
         return Answer(self.version, answers.routes[row], tuple(hits), share)
 
-    def _narrowed(self, where: Filter) -> Retriever:
-        return self._live.retriever.only(self._live.library.matching(where))
-
     def explain(self, query: str) -> dict[str, Any]:
         """What led to a query's route: its similarity to each kind, and the floor."""
         modules = self._live.modules
@@ -157,6 +154,10 @@ class Index:
 
     def __exit__(self, *error: object) -> None:
         self._live.__exit__(*error)
+
+
+def _narrowed(live: Live, where: Filter) -> Retriever:
+    return live.retriever.only(live.library.matching(where))
 
 
 def _told(answers: Answers, row: int) -> list[tuple[Standing, Standing]]:

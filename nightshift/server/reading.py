@@ -10,7 +10,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from flows.difference import difference
 from flows.history import history, version_page
 from flows.roster import roster
+from nightshift.errors import NightshiftError
 from nightshift.server.forms import Between, Expert, Health, Number, Page, Row
+from nightshift.server.refusals import Refused, page_of
 from nightshift.server.service import Service
 
 Which = Annotated[Number, Path()]
@@ -44,9 +46,13 @@ def reading(service: Service) -> APIRouter:
     @routes.get("/health", response_model=Health)
     def health() -> Any:
         """Whether the store can be opened, and what is served."""
-        store.head()
-        if service.versions.problem is not None:
-            raise service.versions.problem
+        try:
+            store.head()
+            if service.versions.problem is not None:
+                raise service.versions.problem
+        except (NightshiftError, OSError) as error:
+            page = page_of(error)
+            raise Refused(503, str(page["error"]), page["try"] or "nightshift doctor") from error
         return service.health()
 
     @routes.get("/metrics", response_class=PlainTextResponse)
