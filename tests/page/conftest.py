@@ -61,7 +61,8 @@ def busy_store(tmp_path_factory: pytest.TempPathFactory, grown_store: Path) -> P
     outcome = {**law.facts["outcomes"][0], "reason": "for a reason that takes long to tell " * 3}
     with store.writing():
         for version in range(4, 44):
-            facts = {**law.facts, "outcomes": [outcome, outcome]}
+            size = {"live_documents": 10_000 * version, "seconds": {"train": 539.0}}
+            facts = {**law.facts, **size, "outcomes": [outcome, outcome]}
             store.publish(
                 replace(last, version=version, parent=version - 1, kind="night", facts=facts)
             )
