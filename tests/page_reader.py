@@ -34,10 +34,10 @@ class Reader:
         self.open()
 
     def open(self) -> None:
-        """Load the page anew; the experts come last."""
+        """Load the page anew, until it has read all or was refused; the experts come last."""
         self.driver.get_log("browser")
         self.driver.get(self.address)
-        self.wait_for("#experts [data-room] > *")
+        self.wait_for("#experts [data-room] > *, #said .refusal")
 
     def json(self, path: str) -> Any:
         """What the service says, past the page."""

@@ -95,6 +95,18 @@ export class Refusal extends Error {
   }
 }
 
+/** Once somebody has typed it, the token stays in this variable and goes to this service alone. */
+let token = "";
+
+/** @param {string} typed  Beyond this machine every question carries it; a rollback always does. */
+export function present(typed) {
+  token = typed;
+}
+
+export function presented() {
+  return token;
+}
+
 /** @returns {Promise<{version: number}>} What is served at this moment. */
 export const health = () => ask("/health");
 
@@ -119,19 +131,10 @@ export async function search({ query, ...rest }) {
   return { version: found.version, ...found.answers[0] };
 }
 
-/**
- * @param {{version: number, documents: boolean, reason: string}} wish
- * @param {string} token
- */
-export function rollback(wish, token) {
-  const request = told(wish);
-  return ask("/rollback", {
-    ...request,
-    headers: { ...request.headers, Authorization: `Bearer ${token}` },
-  });
-}
+/** @param {{version: number, documents: boolean, reason: string}} wish */
+export const rollback = (wish) => ask("/rollback", told(wish));
 
-/** @param {object} page @returns {{method: string, headers: Record<string, string>, body: string}} */
+/** @param {object} page @returns {RequestInit} */
 function told(page) {
   return {
     method: "POST",
@@ -141,10 +144,11 @@ function told(page) {
 }
 
 /** @param {string} path @param {RequestInit} [request] @returns {Promise<any>} */
-async function ask(path, request) {
+async function ask(path, request = {}) {
+  const headers = { ...request.headers, ...(token && { Authorization: `Bearer ${token}` }) };
   let answer;
   try {
-    answer = await fetch(path, request);
+    answer = await fetch(path, { ...request, headers });
   } catch {
     throw new Refusal("the service does not answer", "nightshift serve", 0);
   }

@@ -12,6 +12,7 @@ import { refusal } from "./refusal.js";
 import { askToRollBack } from "./rollback.js";
 import { searchBox } from "./search.js";
 import { showVersions } from "./versions.js";
+import { askForToken } from "./token.js";
 import { age } from "./words.js";
 
 /** Versions, the last ones, whose figures are drawn by night; the list has them all. */
@@ -62,7 +63,7 @@ async function reread() {
   try {
     await read();
   } catch (error) {
-    fill(said, refusal(error));
+    fill(said, refusal(error), error.status === 401 && askForToken(reread));
   }
 }
 

@@ -28,7 +28,7 @@ from nightshift.server.service import Service
 from state.store import Store
 
 PATIENCE = 30
-Serve = Callable[[Path], str]
+Serve = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,8 @@ def busy_store(tmp_path_factory: pytest.TempPathFactory, grown_store: Path) -> P
     with store.writing():
         for version in range(4, 44):
             size = {"live_documents": 10_000 * version, "seconds": {"train": 539.0}}
-            facts = {**law.facts, **size, "outcomes": [outcome, outcome]}
+            kinds = {**law.facts["kinds"], "k3": "never-yet-judged"}
+            facts = {**law.facts, **size, "kinds": kinds, "outcomes": [outcome, outcome]}
             store.publish(
                 replace(last, version=version, parent=version - 1, kind="night", facts=facts)
             )
@@ -77,12 +78,12 @@ def chromium() -> Iterator[Chrome]:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Serve a store at a free port for as long as the test lasts."""
+    """Serve a store at a free port for as long as the test lasts, as if from that host."""
     monkeypatch.setattr("flows.mirror.mirror", lambda store: Mirrored((), (), None))
     running: list[tuple[uvicorn.Server, threading.Thread, socket.socket]] = []
 
-    def start(store: Path) -> str:
-        service = Service(Store.open(store), Door(token=TOKEN))
+    def start(store: Path, host: str = "127.0.0.1") -> str:
+        service = Service(Store.open(store), Door(host, TOKEN))
         listening = listen("127.0.0.1", 0)
         config = uvicorn.Config(app(service), log_level="critical", lifespan="on")
         server = uvicorn.Server(config)
@@ -101,18 +102,18 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def open_page(chromium: Chrome, serve: Serve, tmp_path: Path) -> Callable[[Path], Reader]:
+def open_page(chromium: Chrome, serve: Serve, tmp_path: Path) -> Callable[..., Reader]:
     """The page over a copy of a store, read to its end."""
 
-    def opened(store: Path) -> Reader:
+    def opened(store: Path, **served: str) -> Reader:
         copy = shutil.copytree(store, tmp_path / "store")
-        return Reader(chromium, serve(copy))
+        return Reader(chromium, serve(copy, **served))
 
     return opened
 
 
 @pytest.fixture
-def page(open_page: Callable[[Path], Reader], grown_store: Path) -> Reader:
+def page(open_page: Callable[..., Reader], grown_store: Path) -> Reader:
     """The page over three versions, the second with an expert."""
     return open_page(grown_store)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from page_reader import TOKEN, Reader
 from selenium.webdriver import Keys
 
@@ -55,6 +58,19 @@ def test_documents_come_back_too_if_that_is_chosen(page: Reader) -> None:
     page.one("#rollback [name=token]").send_keys(TOKEN, Keys.ENTER)
     page.wait_for("#said", "Version 4 has the modules and documents of version 1.")
     assert page.json("/versions")[-1]["documents"] == 301
+
+
+def test_beyond_this_machine_the_page_asks_for_the_token_first(
+    open_page: Callable[..., Reader], grown_store: Path
+) -> None:
+    page = open_page(grown_store, host="0.0.0.0")
+    assert "the token is missing or wrong" in page.text("#said")
+    assert page.text("#versions [data-room]") == ""
+    page.one("#said [name=token]").send_keys(TOKEN, Keys.ENTER)
+    page.wait_for("#experts [data-room] > *")
+    assert "version 3 live" in page.text("#live")
+    page.search("seatopicaa")
+    assert page.all(".hits li")
 
 
 def test_the_token_is_kept_in_memory_alone(page: Reader) -> None:
