@@ -70,12 +70,12 @@ class Index:
     """One version of a store, ready to be asked."""
 
     def __init__(self, live: Live) -> None:
-        self._live = live
+        self.live = live
         self._only = lru_cache(FILTERS_KEPT)(partial(_narrowed, live))
 
     @property
     def version(self) -> int:
-        return self._live.manifest.version
+        return self.live.manifest.version
 
     def search(
         self,
@@ -103,7 +103,7 @@ class Index:
         """What `search` answers to each query; the encoder reads them together."""
         if not all(query.strip() for query in queries):
             raise UsageError("the query is empty", hint='nightshift search "WORDS"')
-        live, among = self._live, None
+        live, among = self.live, None
         if instruction and instruction.strip():
             among = kinds_meant(live.modules.kinds, instruction, live.encoder)
         retriever = live.retriever if where == EVERYTHING else self._only(where)
@@ -111,7 +111,7 @@ class Index:
         return [self._answer(answers, row) for row in range(len(queries))]
 
     def _answer(self, answers: Answers, row: int) -> Answer:
-        library = self._live.library
+        library = self.live.library
         hits = []
         told = _told(answers, row)
         for rank, found in enumerate(answers.found[row], start=1):
@@ -134,9 +134,9 @@ class Index:
 
     def explain(self, query: str) -> dict[str, Any]:
         """What led to a query's route: its similarity to each kind, and the floor."""
-        modules = self._live.modules
+        modules = self.live.modules
         router = modules.router
-        similarity = router.similarity(self._live.encoder.encode_queries([query]))[0]
+        similarity = router.similarity(self.live.encoder.encode_queries([query]))[0]
         kinds = [
             {
                 "kind": kind,
@@ -153,7 +153,7 @@ class Index:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._live.__exit__(*error)
+        self.live.__exit__(*error)
 
 
 def _narrowed(live: Live, where: Filter) -> Retriever:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from flows.difference import difference
 from flows.history import history, version_page
@@ -15,6 +15,7 @@ from nightshift.server.forms import Between, Expert, Health, Number, Page, Row
 from nightshift.server.refusals import Refused, page_of
 from nightshift.server.service import Service
 
+PLAIN: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
 Which = Annotated[Number, Path()]
 
 
@@ -55,7 +56,7 @@ def reading(service: Service) -> APIRouter:
             raise Refused(503, str(page["error"]), page["try"] or "nightshift doctor") from error
         return service.health()
 
-    @routes.get("/metrics", response_class=PlainTextResponse)
+    @routes.get("/metrics", response_class=Response, responses={200: {"content": PLAIN}})
     def metrics() -> Response:
         """The same for Prometheus, with requests and their times."""
         page = service.metrics.page(service.health())

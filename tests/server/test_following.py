@@ -22,7 +22,7 @@ from state.store import Store
 
 Serve = Callable[..., TestClient]
 QUERIES = [worlds.query("law", 5), worlds.query("law", 77)]
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def ask(client: TestClient, **form: Any) -> Any:
@@ -137,16 +137,18 @@ def test_answers_are_never_mixed_while_a_store_goes_to_and_fro(serve: Serve, sto
                 wrong.append(error)
                 return
             number = page["version"]
-            if version is None and number > first:
-                seen.add(number)
-                if rounded(page["answers"]) != right[1 if number % 2 else 2]:
-                    wrong.append(page)
+            seen.add(number)
+            of = 2 if version == 2 or number % 2 == 0 else 1
+            if (version or number) != number or (
+                number != first and rounded(page["answers"]) != right[of]
+            ):
+                wrong.append(page)
 
     readers = [threading.Thread(target=read, args=(version,)) for version in (None, None, None, 2)]
     for reader in readers:
         reader.start()
     try:
-        for _ in range(4):
+        for _ in range(2):
             for to in (2, 1):
                 rollback(store, to, "to and fro", documents=True)
                 last = store.head().version
@@ -156,4 +158,4 @@ def test_answers_are_never_mixed_while_a_store_goes_to_and_fro(serve: Serve, sto
         for reader in readers:
             reader.join()
     assert not wrong
-    assert seen == set(range(4, 12))
+    assert seen >= set(range(4, 8))
