@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test test-flows test-others unit lint clean
+.PHONY: demo test test-flows test-others test-page unit lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/nightshift demo
@@ -19,7 +19,13 @@ test-flows: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows
 
 test-others: $(INSTALLED)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 --ignore=tests/flows
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 --ignore=tests/flows --ignore=tests/page
+
+# In a real browser, which `make test` needs not.
+test-page: $(INSTALLED)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+		|| { echo "the page's tests need a browser; try: apt-get install chromium chromium-driver"; exit 1; }
+	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/page
 
 unit: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/unit

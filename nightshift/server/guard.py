@@ -36,7 +36,12 @@ class Door:
         return self.host in LOOPBACK
 
     def needs_token(self, path: str) -> bool:
-        return path in ALWAYS_GUARDED or (not self.is_loopback and path != OPEN)
+        """The page itself tells nothing: it asks for the token where the service does."""
+        return path in ALWAYS_GUARDED or not (self.is_loopback or path == OPEN or is_page(path))
+
+
+def is_page(path: str) -> bool:
+    return path == "/" or path.startswith("/page/")
 
 
 class Guard:

@@ -26,8 +26,6 @@ ASKED = [
     ("GET", "/experts"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
-    ("GET", "/"),
-    ("GET", "/page/index.html"),
     ("GET", "/nothing/here"),
     ("POST", "/search"),
     ("POST", "/click"),
@@ -36,7 +34,7 @@ ASKED = [
 Serve = Callable[..., TestClient]
 
 
-def test_beyond_this_machine_everything_but_health_needs_the_token(
+def test_beyond_this_machine_everything_but_health_and_the_page_needs_the_token(
     serve: Serve, store: Store
 ) -> None:
     client = serve(store, door=ABROAD)
@@ -46,7 +44,10 @@ def test_beyond_this_machine_everything_but_health_needs_the_token(
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.json()["error"] == "the token is missing or wrong"
-    assert client.get("/health").status_code == 200
+    for path in ("/health", "/", "/page/index.html"):
+        assert client.get(path).status_code == 200
+    assert client.get("/page/../versions").status_code != 200
+    assert client.get("/page/%2e%2e/versions").status_code != 200
     assert client.get("/versions", headers=BEARER).status_code == 200
     assert client.post("/search", json={"query": "tides"}, headers=BEARER).status_code == 200
 
