@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nightshift.cli.main import app as command
-from nightshift.errors import StoreMissing, UsageError
+from nightshift.errors import StoreDamaged, StoreMissing, UsageError
 from nightshift.server.running import listen
 from state.store import Store
 
@@ -77,6 +77,20 @@ def test_a_port_that_is_taken() -> None:
 def test_an_address_of_no_machine_here() -> None:
     with pytest.raises(UsageError, match="nothing can listen at"):
         listen("192.0.2.1", 0)
+
+
+def test_a_store_that_cannot_be_opened(store: Store) -> None:
+    registry = store.objects.open(store.manifest().modules["registry"])
+    for file in registry.iterdir():
+        file.chmod(0o600)
+        file.write_text("{}")
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        done = CliRunner().invoke(command, ["serve", "--store", str(store.root), "--port", "0"])
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert isinstance(done.exception, StoreDamaged), done.output
 
 
 def test_no_store(tmp_path: Path) -> None:
