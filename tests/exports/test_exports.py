@@ -266,6 +266,10 @@ def test_nothing_is_overwritten(
     with pytest.raises(UsageError, match="exists already") as refused:
         exported(store, "vectors", tmp_path / "out")
     assert "out-2" in str(refused.value)
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(UsageError, match="exists already") as refused:
+        exported(store, "vectors", Path("."))
+    assert refused.value.hint == f"the same command with {tmp_path / 'out'}-2"
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="exists already"):
         exported(store, "vectors", tmp_path / "link")
