@@ -50,8 +50,8 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def _exists(path: Path) -> UsageError:
-    other = path.with_name(f"{path.name}-2")
+    other = f"{path if path.name else os.path.abspath(path)}-2"
     return UsageError(
         f"{path} exists already, and nothing is overwritten",
-        hint=f"--out {shlex.quote(str(other))}",
+        hint=f"the same command with {shlex.quote(other)}",
     )

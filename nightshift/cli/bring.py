@@ -55,7 +55,7 @@ def bring(
 
 def _tell(done: Brought) -> None:
     deleted = f", {done.deleted:,} deletions" if done.deleted else ""
-    out.print(f"[bold]{done.documents:,} documents[/bold]{deleted} of {plain(done.source)}")
+    out.print(f"[bold]{done.documents:,} documents[/bold]{deleted}, source {plain(done.source)}")
     if done.columns:
         out.print(f"  columns    {plain(', '.join(done.columns), 200)}")
     if done.ids_made:

@@ -257,11 +257,19 @@ def test_the_example_in_the_readme_runs(
     assert made_by.get(format, "hits") in made
 
 
-def test_nothing_is_overwritten(store: Store, tmp_path: Path) -> None:
+def test_nothing_is_overwritten(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is written before that is known: an export may take minutes."""
+    monkeypatch.setattr(formats, "FORMATS", {"vectors": None})
     (tmp_path / "out").mkdir()
     with pytest.raises(UsageError, match="exists already") as refused:
         exported(store, "vectors", tmp_path / "out")
     assert "out-2" in str(refused.value)
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(UsageError, match="exists already") as refused:
+        exported(store, "vectors", Path("."))
+    assert refused.value.hint == f"the same command with {tmp_path / 'out'}-2"
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="exists already"):
         exported(store, "vectors", tmp_path / "link")

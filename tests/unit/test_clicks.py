@@ -36,7 +36,8 @@ def drawn(seed: int, rankings: int = 2) -> tuple[Log, dict[str, set[Key]]]:
         truth[query] = {key(document) for document in relevant}
         orders = [random.permutation(DOCUMENTS).tolist() for _ in range(rankings)]
         for page in range(PAGES):
-            order = orders[page * rankings // PAGES]
+            # The first order stays for a quarter of the pages.
+            order = orders[min(4 * page // PAGES, rankings - 1)]
             time = 86_400.0 * page + number
             views.append(View(query, tuple(map(key, order)), time))
             for rank, document in enumerate(order, start=1):

@@ -399,3 +399,4 @@ def test_an_address_that_fails_is_one_sentence(
     with pytest.raises(BatchError) as refused:
         bring(f"file://{tmp_path}/d", None)
     assert f"import file://{tmp_path}/d/train" in str(refused.value)
+    assert refused.value.message == f"file://{tmp_path}/d holds several splits: train"
