@@ -51,7 +51,7 @@ class Live:
 
     def __exit__(self, *error: object) -> None:
         """Take the experts out of the encoder, which may serve another version next; let gc go."""
-        self._lease.release()
+        self.release()
         if "experts" in self.__dict__:
             for expert in self.experts.values():
                 expert.detach()
@@ -110,6 +110,29 @@ class Live:
             self.modules.shares,
             COMPOSITIONS[self.modules.compose],
         )
+
+    def release(self) -> None:
+        """Let gc go; what is loaded stays, for whoever shares it."""
+        self._lease.release()
+
+    def share(self, other: Live) -> None:
+        """Take over what another version has loaded and this one would load just so: a rollback
+        makes nothing new. Where both share experts, neither may take them out.
+        """
+        here, there = self.manifest, other.manifest
+        documents = here.index == there.index and self.settings.index == other.settings.index
+        learned = here.modules == there.modules and here.encoder == there.encoder
+        parts = {
+            "library": documents,
+            "index": documents,
+            "encoder": learned,
+            "modules": learned,
+            "experts": learned,
+            "overlays": learned,
+            "retriever": documents and learned and self.settings.lexical == other.settings.lexical,
+        }
+        loaded = other.__dict__
+        self.__dict__ |= {n: loaded[n] for n, same in parts.items() if same and n in loaded}
 
     def warm(self) -> None:
         """Load all that the first query would wait for."""

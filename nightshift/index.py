@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -70,12 +70,12 @@ class Index:
     """One version of a store, ready to be asked."""
 
     def __init__(self, live: Live) -> None:
-        self._live = live
-        self._only = lru_cache(FILTERS_KEPT)(self._narrowed)
+        self.live = live
+        self._only = lru_cache(FILTERS_KEPT)(partial(_narrowed, live))
 
     @property
     def version(self) -> int:
-        return self._live.manifest.version
+        return self.live.manifest.version
 
     def search(
         self,
@@ -103,7 +103,7 @@ class Index:
         """What `search` answers to each query; the encoder reads them together."""
         if not all(query.strip() for query in queries):
             raise UsageError("the query is empty", hint='nightshift search "WORDS"')
-        live, among = self._live, None
+        live, among = self.live, None
         if instruction and instruction.strip():
             among = kinds_meant(live.modules.kinds, instruction, live.encoder)
         retriever = live.retriever if where == EVERYTHING else self._only(where)
@@ -111,7 +111,7 @@ class Index:
         return [self._answer(answers, row) for row in range(len(queries))]
 
     def _answer(self, answers: Answers, row: int) -> Answer:
-        library = self._live.library
+        library = self.live.library
         hits = []
         told = _told(answers, row)
         for rank, found in enumerate(answers.found[row], start=1):
@@ -132,14 +132,11 @@ class Index:
         share = answers.shares[row] if answers.shares else None
         return Answer(self.version, answers.routes[row], tuple(hits), share)
 
-    def _narrowed(self, where: Filter) -> Retriever:
-        return self._live.retriever.only(self._live.library.matching(where))
-
     def explain(self, query: str) -> dict[str, Any]:
         """What led to a query's route: its similarity to each kind, and the floor."""
-        modules = self._live.modules
+        modules = self.live.modules
         router = modules.router
-        similarity = router.similarity(self._live.encoder.encode_queries([query]))[0]
+        similarity = router.similarity(self.live.encoder.encode_queries([query]))[0]
         kinds = [
             {
                 "kind": kind,
@@ -156,7 +153,11 @@ class Index:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._live.__exit__(*error)
+        self.live.__exit__(*error)
+
+
+def _narrowed(live: Live, where: Filter) -> Retriever:
+    return live.retriever.only(live.library.matching(where))
 
 
 def _told(answers: Answers, row: int) -> list[tuple[Standing, Standing]]:

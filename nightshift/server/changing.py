@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -13,10 +13,15 @@ from starlette.concurrency import run_in_threadpool
 
 from flows import mirror
 from flows.rollback import rollback as take_back
+from nightshift.index import Answer
 from nightshift.server.asking import Wanted
 from nightshift.server.forms import Answers, Click, Kept, Question, Rollback, RolledBack
 from nightshift.server.journal import searches
 from nightshift.server.service import Service
+
+
+class _Outdated(Exception):
+    """A purge took away what was being read; the version has been opened anew."""
 
 
 def changing(service: Service) -> APIRouter:
@@ -29,14 +34,16 @@ def changing(service: Service) -> APIRouter:
         queries = question.asked
         where = question.filters.as_filter()
         wanted = Wanted(question.k, question.leg, question.instruction, where)
-        async with service.versions.at(question.version) as opened:
-            answers = await service.asker.ask(opened, queries, wanted)
+        try:
+            answers = await _answers(service, question.version, queries, wanted)
+        except _Outdated:
+            answers = await _answers(service, question.version, queries, wanted)
         await run_in_threadpool(service.searches.write, searches(queries, answers))
         told = [
             {"route": one.route, "share": one.share, "hits": [asdict(hit) for hit in one.hits]}
             for one in answers
         ]
-        return JSONResponse({"version": opened.version, "answers": told})
+        return JSONResponse({"version": answers[0].version, "answers": told})
 
     @routes.post("/click", response_model=Kept)
     def click(click: Click) -> Any:
@@ -50,13 +57,25 @@ def changing(service: Service) -> APIRouter:
     @routes.post("/rollback", response_model=RolledBack)
     async def rollback(wish: Rollback) -> Response:
         """Publish a version with an old one's modules; it is served when this returns."""
-        done = await asyncio.shield(
-            run_in_threadpool(
-                take_back, service.store, wish.version, wish.reason, documents=wish.documents
-            )
+        done = await run_in_threadpool(
+            take_back, service.store, wish.version, wish.reason, documents=wish.documents
         )
-        await service.versions.catch_up()
+        # It is published; whether it can be opened is what whoever follows HEAD will tell.
+        with suppress(Exception):
+            await service.versions.catch_up()
         told = BackgroundTask(mirror.mirror, service.store)
         return JSONResponse(done.as_json(), background=told)
 
     return routes
+
+
+async def _answers(
+    service: Service, version: int | None, queries: list[str], wanted: Wanted
+) -> list[Answer]:
+    async with service.versions.at(version) as opened:
+        try:
+            return await service.asker.ask(opened, queries, wanted)
+        except OSError as error:
+            if await service.versions.is_outdated(opened):
+                raise _Outdated from error
+            raise

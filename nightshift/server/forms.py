@@ -18,9 +18,9 @@ Number = Annotated[int, Field(ge=1, le=10**8)]
 
 
 class Form(BaseModel):
-    """Whoever misspells a field is told so."""
+    """Whoever misspells a field is told so, and `true` is no number."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Filters(Form):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from flows.difference import difference
 from flows.history import history, version_page
 from flows.roster import roster
+from nightshift.errors import NightshiftError
 from nightshift.server.forms import Between, Expert, Health, Number, Page, Row
+from nightshift.server.refusals import Refused, page_of
 from nightshift.server.service import Service
 
+PLAIN: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
 Which = Annotated[Number, Path()]
 
 
@@ -44,12 +47,16 @@ def reading(service: Service) -> APIRouter:
     @routes.get("/health", response_model=Health)
     def health() -> Any:
         """Whether the store can be opened, and what is served."""
-        store.head()
-        if service.versions.problem is not None:
-            raise service.versions.problem
+        try:
+            store.head()
+            if service.versions.problem is not None:
+                raise service.versions.problem
+        except (NightshiftError, OSError) as error:
+            page = page_of(error)
+            raise Refused(503, str(page["error"]), page["try"] or "nightshift doctor") from error
         return service.health()
 
-    @routes.get("/metrics", response_class=PlainTextResponse)
+    @routes.get("/metrics", response_class=Response, responses={200: {"content": PLAIN}})
     def metrics() -> Response:
         """The same for Prometheus, with requests and their times."""
         page = service.metrics.page(service.health())

@@ -50,7 +50,10 @@ def run(service: Service, listening: socket.socket, ready: Callable[[], None]) -
     # The server stops by itself at a signal, and then repeats it for whoever came before it.
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda number, frame: None)
-    _Server(config, ready).run(sockets=[listening])
+    server = _Server(config, ready)
+    server.run(sockets=[listening])
+    if not server.started and service.versions.problem is not None:
+        raise service.versions.problem
 
 
 def address(listening: socket.socket) -> str:

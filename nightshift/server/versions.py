@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -36,6 +36,7 @@ class Opened:
     """A version ready to be asked, and by how many it is being asked."""
 
     def __init__(self, live: Live) -> None:
+        self.live = live
         self.manifest = live.manifest
         self.night = _last_night(live)
         """When a version last took a batch."""
@@ -50,12 +51,11 @@ class Opened:
 class Versions:
     """All that is open of a store."""
 
-    live: Opened
-
     def __init__(self, store: Store) -> None:
         self.store = store
         self.problem: Exception | None = None
         """Why the live version is not the one that is served."""
+        self._live: Opened | None = None
         self._older: OrderedDict[int, Opened] = OrderedDict()
         self._leaving: set[Opened] = set()
         self._encoders: dict[str, Encoder] = {}
@@ -63,10 +63,20 @@ class Versions:
         self._opening, self._moving = asyncio.Lock(), asyncio.Lock()
         self._stamp: Stamp | None = None
 
+    @property
+    def live(self) -> Opened:
+        """The version that is served now."""
+        assert self._live is not None, "nothing is open before `followed`"
+        return self._live
+
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """Open the live version and follow HEAD until the end."""
-        await self.catch_up()
+        try:
+            await self.catch_up()
+        except Exception as error:
+            self.problem = error
+            raise
         following = asyncio.create_task(self._follow())
         try:
             yield
@@ -74,15 +84,16 @@ class Versions:
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
-            for opened in (self.live, *self._older.values(), *self._leaving):
-                opened.index.__exit__()
             self._threads.shutdown()
+            for opened in (*self._all(), *self._leaving):
+                opened.live.release()
 
     @asynccontextmanager
     async def at(self, version: int | None) -> AsyncIterator[Opened]:
         """The live version, or an older one; it stays open inside."""
         opened = await self._find(version)
         opened.users += 1
+        self._make_room()
         try:
             yield opened
         finally:
@@ -96,11 +107,16 @@ class Versions:
             stamp = _stamp(self.store.root)
             if stamp == self._stamp:
                 return
-            opened = await self._open(None)
             purged = self._stamp is not None and stamp[1] != self._stamp[1]
-            before, self.live = getattr(self, "live", None), opened
+            opened = await self._open(None, () if purged else self._all())
+            before, self._live = self._live, opened
             self._stamp, self.problem = stamp, None
             self._keep(before, purged)
+
+    async def is_outdated(self, opened: Opened) -> bool:
+        """Whether a purge has replaced files of a version since it was opened."""
+        await self.catch_up()
+        return opened not in self._all()
 
     async def _follow(self) -> None:
         while True:
@@ -114,14 +130,16 @@ class Versions:
                 await asyncio.sleep(BETWEEN_ATTEMPTS)
 
     async def _find(self, version: int | None) -> Opened:
-        if version in (None, self.live.version):
+        if version is None or version == self.live.version:
             return self.live
-        if version not in self._older:
-            async with self._opening:
-                if version not in self._older:
-                    self._older[version] = await self._open(version)
+        async with self._opening:
+            while version not in self._older:
+                purged = _stamp(self.store.root)[1]
+                current = self._stamp is not None and self._stamp[1] == purged
+                opened = await self._open(version, self._all() if current else ())
+                if purged == _stamp(self.store.root)[1]:
+                    self._older[version] = opened
         self._older.move_to_end(version)
-        self._make_room()
         return self._older[version]
 
     def _keep(self, before: Opened | None, purged: bool) -> None:
@@ -147,17 +165,23 @@ class Versions:
             self._leaving.add(opened)
         else:
             self._leaving.discard(opened)
-            opened.index.__exit__()
+            opened.live.release()
 
-    async def _open(self, version: int | None) -> Opened:
+    def _all(self) -> tuple[Opened, ...]:
+        live = () if self._live is None else (self._live,)
+        return (*live, *self._older.values())
+
+    async def _open(self, version: int | None, beside: Iterable[Opened]) -> Opened:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._opened, version)
+        return await loop.run_in_executor(self._threads, self._opened, version, beside)
 
-    def _opened(self, version: int | None) -> Opened:
+    def _opened(self, version: int | None, beside: Iterable[Opened]) -> Opened:
         """Everything that the first query would wait for, done."""
         manifest = self.store.manifest(version)
         encoder = self._encoder(manifest)
         live = open_live(self.store, manifest.version, encoder.twin())
+        for other in beside:
+            live.share(other.live)
         live.warm()
         return Opened(live)
 
