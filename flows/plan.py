@@ -17,8 +17,8 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -157,9 +157,9 @@ def run_now(client: SyncPrefectClient, patience: float | None = None) -> Run:
 
 
 def last_over(client: SyncPrefectClient, flow: str) -> Run | None:
-    """The run of this flow that ended last, whether or not it was scheduled."""
+    """The run of this flow that ended last, whoever started it."""
     found = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployed(client, flow).id])),
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES)))
         ),

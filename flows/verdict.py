@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "refused": "batch refused",
+    "propose": "proposed",
     "spawn": "spawned",
     "refine": "refined",
     "gate refused": "gate refused",

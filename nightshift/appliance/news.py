@@ -13,7 +13,7 @@ from nightshift.errors import NightshiftError
 if TYPE_CHECKING:
     from flows.plan import Plan, Run
 
-SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_LOOKS = 5.0
 
 
 class News:
@@ -22,28 +22,36 @@ class News:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._known: dict[str, str] = {}
+        self._timezones: dict[str, str] = {}
         self._next = 0.0
 
     def first(self) -> str:
         """When the nights are; what ended before this moment is no news."""
+        from flows.plan import read_all, server
+
         try:
-            plans = _plans()
+            with server() as client:
+                plans = read_all(client)
         except NightshiftError as error:
             return error.message
         for plan in plans:
-            self._known[plan.flow] = plan.last.id if plan.last else ""
+            self._timezones[plan.flow] = plan.timezone
+            self._known.setdefault(plan.flow, plan.last.id if plan.last else "")
         return "\n         ".join(when(plan) for plan in plans)
 
     def look(self) -> None:
         """Tell of runs that have ended, if it is time to look again."""
+        from flows.plan import last_over, server
+
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + SECONDS_BETWEEN_LOOKS
-        with suppress(NightshiftError):  # a server that starts again will tell later
-            for plan in _plans():
-                if plan.last and plan.last.id != self._known.get(plan.flow):
-                    self._known[plan.flow] = plan.last.id
-                    self._tell(f"{plan.flow:<8} {told(plan.last, plan.timezone)}")
+        with suppress(NightshiftError), server() as client:
+            for flow, timezone in self._timezones.items():
+                last = last_over(client, flow)
+                if last and last.id != self._known[flow]:
+                    self._known[flow] = last.id
+                    self._tell(f"{flow:<8} {told(last, timezone)}")
 
 
 def when(plan: Plan) -> str:
@@ -75,10 +83,3 @@ def printable(line: str) -> str:
     ' [2Jmonday'
     """
     return "".join(char if char.isprintable() else " " for char in line)
-
-
-def _plans() -> list[Plan]:
-    from flows.plan import read_all, server
-
-    with server() as client:
-        return read_all(client)

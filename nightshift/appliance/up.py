@@ -89,14 +89,14 @@ def _watch(
         if not complete and all(one.works for one in watched):
             complete = True
             tell(f"Ctrl-C ends it; what the parts say is in {folder / 'logs'}")
-        if any(one.part.name == "nights" and one.works for one in watched):
+        if all(one.works for one in watched if one.part.name in ("Prefect", "nights")):
             news.look()
         return stop.wait(seconds)
 
     try:
         keep(watched, stopped, tell)
     finally:
-        tell("ending; a night that is under way will be lived again")
+        tell("ending")
         # Prefect last: who reports to it would wait for it in vain.
         end([one for one in watched if one.part.name != "Prefect"])
         end(watched)

@@ -5,6 +5,7 @@ Prefect runs in processes of its own, and is asked over its REST interface.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -260,6 +261,17 @@ def test_the_doctor_sees_that_the_next_night_is_scheduled(
     assert "schedule of nightly: ok: next run" in finished(
         [sys.executable, "-c", LOOK], environment
     )
+
+
+def test_a_schedule_is_told_and_set_for_a_worker_too(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    deploy(environment, folder, cron="0 2 * * *")
+    command = [sys.executable, "-m", "nightshift.cli.main", "schedule", "set", "--json"]
+    said = finished([*command, "--cron", "15 3 * * *"], environment, folder)
+    nightly, weekly = json.loads(said)
+    assert (nightly["cron"], nightly["timezone"]) == ("15 3 * * *", "Europe/Berlin")
+    assert (weekly["cron"], len(weekly["next"])) == ("0 12 * * 0", 3)
 
 
 def test_the_doctor_sees_a_dead_scheduler_behind_an_active_cron(tmp_path: Path) -> None:
