@@ -19,7 +19,7 @@ from bench.browser import browser, look
 VIEWS = {"light": (1240, "light"), "dark": (1240, "dark"), "phone": (390, "light")}
 """Name -> width and colours."""
 PATIENCE = 60
-COLOURS = 64
+COLOURS = 96
 
 
 def show(driver: Chrome, address: str, query: str, beside: int | None) -> None:

@@ -118,13 +118,12 @@ function found(hit, other) {
     element("span", { class: "rank" }, hit.rank),
     element("div", {},
       element("p", { class: "title" }, foreign(hit.title || hit.id, { dir: "auto" }),
-        other && moved(hit, other)),
+        other && moved(hit, other), hit.title && foreign(hit.id, { class: "id" })),
       passage,
       element("p", { class: "legs" },
         hit.text.length > SHORT && unfolding(passage),
         hit.dense && standing("vectors", hit.dense), hit.lexical && standing("words", hit.lexical),
-        element("span", {}, hit.dense ? "= " : "score ", element("b", {}, signed(hit.score).replace("+", ""))),
-        hit.title && foreign(hit.id, { class: "id" }))));
+        element("span", {}, hit.dense ? "= " : "score ", element("b", {}, signed(hit.score).replace("+", ""))))));
 }
 
 /** The rest of a passage is a key away. @param {Element} passage */

@@ -55,7 +55,7 @@ def grown_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> 
 
 @pytest.fixture(scope="session")
 def busy_store(tmp_path_factory: pytest.TempPathFactory, grown_store: Path) -> Path:
-    """The same after forty more nights, each with two trials, told at length."""
+    """The same after forty more nights of long ago, each with two trials, told at length."""
     store = Store.open(shutil.copytree(grown_store, tmp_path_factory.mktemp("busy") / "store"))
     law, last = store.manifest(2), store.manifest()
     outcome = {**law.facts["outcomes"][0], "reason": "for a reason that takes long to tell " * 3}
@@ -64,9 +64,8 @@ def busy_store(tmp_path_factory: pytest.TempPathFactory, grown_store: Path) -> P
             size = {"live_documents": 10_000 * version, "seconds": {"train": 539.0}}
             kinds = {**law.facts["kinds"], "k3": "never-yet-judged"}
             facts = {**law.facts, **size, "kinds": kinds, "outcomes": [outcome, outcome]}
-            store.publish(
-                replace(last, version=version, parent=version - 1, kind="night", facts=facts)
-            )
+            came = {"version": version, "parent": version - 1, "time": "2020-02-20T02:00:00+00:00"}
+            store.publish(replace(last, **came, kind="night", facts=facts))
     return store.root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,17 @@ def test_last_night_is_one_sentence(page: Reader) -> None:
         f"Last night 40 documents of {kind} came and are served by the frozen encoder."
     )
     assert "version 3 live" in page.text("#live")
+
+
+def test_a_night_of_several_parts_and_long_ago(
+    open_page: Callable[[Path], Reader], busy_store: Path
+) -> None:
+    told = open_page(busy_store).text("#sentence")
+    gain = r"\(\+\d+\.\d points of nDCG@10\)"
+    part = rf"240 of a new kind, [\w-]+, were given an expert of their own, e1 {gain}"
+    assert re.fullmatch(
+        rf"In the last night, \d+ d( \d+ h)? ago, 480 documents came: {part}, and {part}\.", told
+    ), told
 
 
 def test_growth_has_the_figures_of_history(page: Reader) -> None:
