@@ -27,16 +27,19 @@ from state.store import Store
 def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     """Live through every batch that waits in `inbox`; the state says what came of it."""
     # Who deploys this, and then waits for the hour, needs none of it in memory.
+    from flows.approvals import ask_for_words
     from flows.artifacts import publish_artifacts
     from flows.mirror import mirror
     from flows.night import update
+    from flows.progressing import Progressing
     from flows.sources import settings_from
     from pipeline.inbox import pending
 
     call_off_late_runs()
     shelf = Store.open(Path(store))
     try:
-        nights = update(shelf, pending(Path(inbox)), settings=settings_from(), run=as_task)
+        waiting, settings = pending(Path(inbox)), settings_from()
+        nights = update(shelf, waiting, settings=settings, run=as_task, progress=Progressing())
         told = "; ".join(in_a_line(night) for night in nights)
     except NothingToDo:
         nights, told = [], "nothing to do: no batch brings anything new"
@@ -45,6 +48,8 @@ def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     mirrored = as_task("mirror", "", mirror, shelf)
     if mirrored.error:
         get_run_logger().warning("MLflow was not told: %s", mirrored.error)
+    if shelf.manifest().facts.get("candidates"):
+        as_task("ask", "", ask_for_words, shelf)
     versions = [night.version for night in nights if night.version]
     as_task("report", "", publish_artifacts, shelf, versions)
     get_run_logger().info(told)

@@ -1,7 +1,7 @@
 """The process in which the nights of `nightshift up` live: `python -m flows.served PAGE`.
 
-It deploys `nightly` and `weekly` to the Prefect server at PREFECT_API_URL, puts right what an
-earlier one left there, and carries out what is due, one run at a time. PAGE is Orders as JSON.
+It deploys `nightly`, `weekly` and `approval` to the Prefect server at PREFECT_API_URL, puts right
+what an earlier one left there, and carries out what is due, one run at a time. PAGE is Orders as JSON.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from prefect.runner import Runner
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
+from flows.approvals import approval
 from flows.checks.schedule import FLOWS
 from flows.cron import local_timezone
 from flows.late import bury_dead_runs
@@ -64,10 +65,11 @@ def main(arguments: Sequence[str]) -> None:
     with get_client(sync_client=True) as client:
         nights = _deployment(client, nightly, orders, orders.cron)
         rounds = _deployment(client, weekly, orders, None)
+        words = _on_demand(approval, orders)
         watch_for_silence(client)
         if orders.alone:
             _live_again(client)
-    asyncio.run(_serve([nights, rounds], Path(orders.ready)))
+    asyncio.run(_serve([nights, rounds, words], Path(orders.ready)))
 
 
 async def _serve(deployments: Sequence[RunnerDeployment], ready: Path) -> None:
@@ -108,6 +110,17 @@ def _deployment(
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     assert isinstance(made, RunnerDeployment)  # it would be awaited in a loop, and there is none
+    return made
+
+
+def _on_demand(flow: Flow[Any, Any], orders: Orders) -> RunnerDeployment:
+    """A deployment that runs when it is asked to."""
+    made = flow.to_deployment(
+        name=flow.name,
+        parameters={"store": orders.store},
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    assert isinstance(made, RunnerDeployment)
     return made
 
 

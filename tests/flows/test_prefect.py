@@ -283,3 +283,27 @@ def test_the_doctor_sees_a_dead_scheduler_behind_an_active_cron(tmp_path: Path) 
         said = finished([sys.executable, "-c", LOOK], dead)
     assert "Prefect: ok" in said
     assert "schedule of nightly: broken: has a schedule and no scheduled run" in said
+
+
+def test_an_expert_waits_in_prefect_until_somebody_resumes_its_run(
+    server: Ask, environment: dict[str, str], folder: Path
+) -> None:
+    deploy(environment, folder, cron="0 2 * * *")
+    worlds.write_batch(folder / "inbox" / "saturday", "ore", range(120))
+    asked = {**environment, "NIGHTSHIFT_APPROVAL": "manual"}
+    assert "propose 120" in a_night(asked, folder)
+    [expert] = Store.open(folder / "store").manifest().facts["candidates"]
+    with running(
+        ["prefect", "worker", "start", "--pool", "nightshift"], environment, folder
+    ) as worker:
+        wait_for(worker, "Suspending flow run")
+        [run] = server(
+            "flow_runs/filter", {"flow_runs": {"name": {"any_": [f"may {expert} serve?"]}}}
+        )
+        word = {"approve": True, "reason": "yes"}
+        server(f"flow_runs/{run['id']}/resume", {"run_input": word})
+        line = wait_for(worker, "Flow run .* Finished in state")
+    assert f"{expert} serves" in line
+    manifest = Store.open(folder / "store").manifest()
+    assert (manifest.kind, manifest.reason) == ("approve", "yes")
+    assert expert in manifest.facts["live_experts"]
