@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nightshift.cli.options import DEFAULT_STORE, DebugOption, StoreOption
+from nightshift.cli import output
+from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
 from nightshift.cli.output import err
 from nightshift.errors import UsageError
 
@@ -34,6 +36,7 @@ def serve(
         Path | None, typer.Option("--clicks", help="Append a line of JSON for every click.")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Answer searches over HTTP, and show how the index grew, until Ctrl-C."""
@@ -56,7 +59,11 @@ def serve(
 
         def ready() -> None:
             version, where = service.versions.live.version, address(listening)
-            err.print(f"version {version} of {store} at {where} (Ctrl-C ends it)", markup=False)
+            if as_json:
+                output.print_json({"version": version, "address": where})
+                sys.stdout.flush()
+            else:
+                err.print(f"version {version} of {store} at {where} (Ctrl-C ends it)", markup=False)
 
         run(service, listening, ready)
 

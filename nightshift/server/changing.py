@@ -38,12 +38,8 @@ def changing(service: Service) -> APIRouter:
             answers = await _answers(service, question.version, queries, wanted)
         except _Outdated:
             answers = await _answers(service, question.version, queries, wanted)
-        await run_in_threadpool(service.searches.write, searches(queries, answers))
-        told = [
-            {"route": one.route, "share": one.share, "hits": [asdict(hit) for hit in one.hits]}
-            for one in answers
-        ]
-        return JSONResponse({"version": answers[0].version, "answers": told})
+        # Many hits take a while to write down; others are not to wait for that.
+        return await run_in_threadpool(_told, service, queries, answers)
 
     @routes.post("/click", response_model=Kept)
     def click(click: Click) -> Any:
@@ -67,6 +63,15 @@ def changing(service: Service) -> APIRouter:
         return JSONResponse(done.as_json(), background=told)
 
     return routes
+
+
+def _told(service: Service, queries: list[str], answers: list[Answer]) -> Response:
+    service.searches.write(searches(queries, answers))
+    told = [
+        {"route": one.route, "share": one.share, "hits": [asdict(hit) for hit in one.hits]}
+        for one in answers
+    ]
+    return JSONResponse({"version": answers[0].version, "answers": told})
 
 
 async def _answers(

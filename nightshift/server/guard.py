@@ -89,7 +89,7 @@ class Pace:
 
 
 def _check_host(headers: Headers) -> None:
-    name = headers.get("host", "").rpartition("@")[2]
+    name = headers.get("host", "")
     bare = name.partition("]")[0].lstrip("[") if name.startswith("[") else name.partition(":")[0]
     if bare.lower() not in LOOPBACK:
         raise Refused(421, "this service answers to no such name", "http://127.0.0.1 and its port")

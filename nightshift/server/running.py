@@ -50,10 +50,7 @@ def run(service: Service, listening: socket.socket, ready: Callable[[], None]) -
     # The server stops by itself at a signal, and then repeats it for whoever came before it.
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda number, frame: None)
-    server = _Server(config, ready)
-    server.run(sockets=[listening])
-    if not server.started and service.versions.problem is not None:
-        raise service.versions.problem
+    _Server(config, service, ready).run(sockets=[listening])
 
 
 def address(listening: socket.socket) -> str:
@@ -68,11 +65,17 @@ def address(listening: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._service = service
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            # uvicorn leaves without a word; the store knows why.
+            if self._service.versions.problem is not None:
+                raise self._service.versions.problem from None
+            raise
+        self._ready()

@@ -68,7 +68,9 @@ def test_without_a_token_there_is_no_rollback(serve: Serve, store: Store) -> Non
     assert store.head().version == 3
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]", "x@y"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]", "x@127.0.0.1"]
+)
 def test_a_strange_name_for_this_machine_is_refused(client: TestClient, host: str) -> None:
     answer = client.get("/versions", headers={"Host": host})
     assert answer.status_code == 421
