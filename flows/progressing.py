@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -33,7 +34,8 @@ class Progressing:
 
     def _show(self, percent: float) -> None:
         if self._shown is None:
-            self._shown = create_progress_artifact(percent, key=KEY, description=self._what)
+            made = create_progress_artifact(percent, key=KEY, description=self._what)
+            self._shown = cast(UUID, made)  # it would be awaited in a loop, and there is none
         else:
             update_progress_artifact(self._shown, percent)
 

@@ -1,7 +1,8 @@
 """The process in which the nights of `nightshift up` live: `python -m flows.served PAGE`.
 
 It deploys `nightly`, `weekly` and `approval` to the Prefect server at PREFECT_API_URL, puts right
-what an earlier one left there, and carries out what is due, one run at a time. PAGE is Orders as JSON.
+what an earlier one left there, and carries out what is due, one run at a time. PAGE is Orders as
+JSON.
 """
 
 from __future__ import annotations

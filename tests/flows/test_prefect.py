@@ -296,13 +296,13 @@ def test_an_expert_waits_in_prefect_until_somebody_resumes_its_run(
     with running(
         ["prefect", "worker", "start", "--pool", "nightshift"], environment, folder
     ) as worker:
-        wait_for(worker, "Suspending flow run")
+        wait_for(worker, "Finished in state Suspended")
         [run] = server(
             "flow_runs/filter", {"flow_runs": {"name": {"any_": [f"may {expert} serve?"]}}}
         )
         word = {"approve": True, "reason": "yes"}
         server(f"flow_runs/{run['id']}/resume", {"run_input": word})
-        line = wait_for(worker, "Flow run .* Finished in state")
+        line = wait_for(worker, "Flow run .* Finished in state Completed")
     assert f"{expert} serves" in line
     manifest = Store.open(folder / "store").manifest()
     assert (manifest.kind, manifest.reason) == ("approve", "yes")
