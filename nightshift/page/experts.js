@@ -10,8 +10,9 @@ import { count, counted, duration, moment, percent, points } from "./words.js";
 /**
  * @param {Element} room @param {Expert[]} experts @param {Version[]} versions
  * @param {number} encoder  Weights of the frozen encoder.
+ * @param {(expert: string, verb: "approve" | "reject") => void} answer  Asks before anything is done.
  */
-export function showExperts(room, experts, versions, encoder) {
+export function showExperts(room, experts, versions, encoder, answer) {
   if (!experts.length) {
     fill(room, element("p", { class: "soft" },
       "No expert yet: the frozen encoder serves every query. One is grown in the first night that "
@@ -20,10 +21,16 @@ export function showExperts(room, experts, versions, encoder) {
   }
   const span = spanOf(experts);
   const serving = experts.filter((one) => one.serves.length);
-  const resting = experts.filter((one) => !one.serves.length);
+  const waiting = experts.filter((one) => one.waits);
+  const resting = experts.filter((one) => !one.serves.length && !one.waits);
   fill(room,
     element("p", { class: "soft" }, "Gains are points of nDCG@10 on held-out queries when the expert "
       + "was made, with their 90 % interval, drawn on one scale."),
+    waiting.length > 0 && [
+      element("h3", {}, "Waiting for a person's word"),
+      element("div", { class: "experts waiting" }, waiting.map((one) =>
+        card(one, versions, encoder, span, words(one.name, answer)))),
+    ],
     element("div", { class: "experts" },
       serving.map((one) => card(one, versions, encoder, span))),
     resting.length > 0 && element("details", {},
@@ -31,8 +38,20 @@ export function showExperts(room, experts, versions, encoder) {
       element("div", { class: "experts" }, resting.map((one) => card(one, versions, encoder, span)))));
 }
 
-/** @param {Expert} one @param {Version[]} versions @param {number} encoder @param {[number, number]} span */
-function card(one, versions, encoder, span) {
+/** @param {string} expert @param {(expert: string, verb: "approve" | "reject") => void} answer */
+function words(expert, answer) {
+  return element("div", { class: "acts" },
+    element("button", { type: "button", "aria-label": `Approve ${expert}`,
+      click: () => answer(expert, "approve") }, "approve"),
+    element("button", { type: "button", class: "plain", "aria-label": `Reject ${expert}`,
+      click: () => answer(expert, "reject") }, "reject"));
+}
+
+/**
+ * @param {Expert} one @param {Version[]} versions @param {number} encoder
+ * @param {[number, number]} span @param {Element} [acts]
+ */
+function card(one, versions, encoder, span, acts) {
   const kind = one.serves[0] ?? kindName(one, versions);
   return element("article", { class: "expert", id: `expert-${one.name}`, tabindex: -1 },
     element("h3", {}, one.name, " ", foreign(kind, { class: "kind" })),
@@ -44,7 +63,7 @@ function card(one, versions, encoder, span) {
     element("dl", {},
       fact("kind", [`${one.kind}, told by `, kind.split("-").map(separated)]),
       one.serves.length !== 1 && fact("serves",
-        one.serves.length ? one.serves.map(separated) : "nothing any more"),
+        one.serves.length ? one.serves.map(separated) : one.waits ? "nobody yet" : "nothing any more"),
       fact("made from", nights(one, kind, versions)),
       fact("born in", born(one, versions)),
       fact("learned", `from ${counted(one.queries, "query", "queries")} in ${duration(one.seconds)}`),
@@ -55,7 +74,8 @@ function card(one, versions, encoder, span) {
       fact("costs", `${count(one.parameters)} weights, ${percent(one.parameters / encoder, 1)} of the encoder`
         + (one.reencoded ? `; ${counted(one.reencoded, "document")} encoded anew` : "")),
       one.share !== null && fact("words count", percent(one.share)),
-      fact("method", one.method.replace("+", " and ").replace("lora", "LoRA"))));
+      fact("method", one.method.replace("+", " and ").replace("lora", "LoRA"))),
+    acts);
 }
 
 /** @param {string} name @param {import("./element.js").Child} told */

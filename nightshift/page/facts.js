@@ -53,6 +53,7 @@
  * @property {Gate} gate
  * @property {number} reencoded
  * @property {string[]} serves
+ * @property {boolean} waits  For a person's word.
  * @property {number | null} share
  */
 
@@ -133,6 +134,9 @@ export async function search({ query, ...rest }) {
 
 /** @param {{version: number, documents: boolean, reason: string}} wish */
 export const rollback = (wish) => ask("/rollback", told(wish));
+
+/** @param {"approve" | "reject"} verb @param {{expert: string, reason?: string}} given */
+export const word = (verb, given) => ask(`/${verb}`, told(given));
 
 /** @param {object} page @returns {RequestInit} */
 function told(page) {

@@ -13,6 +13,7 @@ import { askToRollBack } from "./rollback.js";
 import { searchBox } from "./search.js";
 import { showVersions } from "./versions.js";
 import { askForToken } from "./token.js";
+import { askForWord } from "./word.js";
 import { age } from "./words.js";
 
 /** Versions, the last ones, whose figures are drawn by night; the list has them all. */
@@ -48,7 +49,8 @@ async function read() {
   ]);
   showLayers(room("layers"), wholes, cursor);
   showGate(room("gate"), wholes);
-  showExperts(room("experts"), experts, versions, wholes[wholes.length - 1].encoder.parameters);
+  showExperts(room("experts"), experts, versions, wholes[wholes.length - 1].encoder.parameters,
+    (expert, verb) => askForWord(dialog, expert, verb, followed));
 }
 
 /** @param {string} what  Said aloud, once the page shows it. */

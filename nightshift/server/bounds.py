@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nightshift.server.limits import Limits
 from nightshift.server.refusals import Refused
 
-UNBOUNDED = "/rollback"
+UNBOUNDED = ("/rollback", "/approve", "/reject")
 """What was begun there is finished, however long it takes."""
 
 
@@ -28,7 +28,7 @@ class Bounds:
         try:
             async with asyncio.timeout(self.limits.seconds):
                 body = await self._body(scope, receive)
-                if scope["path"] != UNBOUNDED:
+                if scope["path"] not in UNBOUNDED:
                     await self.app(scope, _replayed(body, receive), send)
                     return
         except TimeoutError:

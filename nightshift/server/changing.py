@@ -1,4 +1,4 @@
-"""What asks, and what leaves something behind: searches, clicks, rollbacks."""
+"""What asks, and what leaves something behind: searches, clicks, rollbacks, words about experts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,24 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from flows import mirror
+from flows.approval import approve as let_serve
+from flows.approval import reject as let_go
 from flows.rollback import rollback as take_back
+from nightshift.errors import NothingToDo
 from nightshift.index import Answer
 from nightshift.server.asking import Wanted
-from nightshift.server.forms import Answers, Click, Kept, Question, Rollback, RolledBack
+from nightshift.server.forms import (
+    Answers,
+    Approve,
+    Approved,
+    Click,
+    Kept,
+    Question,
+    Reject,
+    Rejected,
+    Rollback,
+    RolledBack,
+)
 from nightshift.server.journal import searches
 from nightshift.server.service import Service
 
@@ -56,13 +70,32 @@ def changing(service: Service) -> APIRouter:
         done = await run_in_threadpool(
             take_back, service.store, wish.version, wish.reason, documents=wish.documents
         )
-        # It is published; whether it can be opened is what whoever follows HEAD will tell.
-        with suppress(Exception):
-            await service.versions.catch_up()
-        told = BackgroundTask(mirror.mirror, service.store)
-        return JSONResponse(done.as_json(), background=told)
+        return await _published(service, done.as_json())
+
+    @routes.post("/approve", response_model=Approved)
+    async def approve(word: Approve) -> Response:
+        """Let an expert that waits serve its kind, unless somebody would be harmed by now."""
+        done = await run_in_threadpool(let_serve, service.store, word.expert, word.reason)
+        if done.objection:
+            raise NothingToDo(
+                f"{word.expert} goes on waiting: {done.objection}", hint="POST /reject"
+            )
+        return await _published(service, done.as_json())
+
+    @routes.post("/reject", response_model=Rejected)
+    async def reject(word: Reject) -> Response:
+        """Let an expert that waits go."""
+        done = await run_in_threadpool(let_go, service.store, word.expert, word.reason)
+        return await _published(service, done.as_json())
 
     return routes
+
+
+async def _published(service: Service, page: dict[str, Any]) -> Response:
+    """It is published; whether it can be opened is what whoever follows HEAD will tell."""
+    with suppress(Exception):
+        await service.versions.catch_up()
+    return JSONResponse(page, background=BackgroundTask(mirror.mirror, service.store))
 
 
 def _told(service: Service, queries: list[str], answers: list[Answer]) -> Response:

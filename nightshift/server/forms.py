@@ -128,6 +128,7 @@ class Expert(BaseModel):
     scale: list[float] | None
     reencoded: int
     serves: list[str]
+    waits: bool
     share: float | None
 
 
@@ -146,6 +147,38 @@ class Rollback(Form):
     version: Number | None = None
     documents: bool = False
     reason: Words
+
+
+class Approve(Form):
+    """As `nightshift approve`: which expert may serve, and why."""
+
+    expert: Name
+    reason: Words | None = None
+
+
+class Approved(BaseModel):
+    """As `nightshift approve --json` tells it."""
+
+    expert: str
+    kind: str
+    changes: dict[str, list[float]]
+    objection: str | None
+    version: int
+
+
+class Reject(Form):
+    """As `nightshift reject`: which expert may not, and why."""
+
+    expert: Name
+    reason: Words
+
+
+class Rejected(BaseModel):
+    """As `nightshift reject --json` tells it."""
+
+    expert: str
+    kind: str
+    version: int
 
 
 class BeforeAfter(BaseModel):

@@ -19,7 +19,7 @@ from nightshift.server.refusals import Refused
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OPEN = "/health"
-ALWAYS_GUARDED = ("/rollback",)
+ALWAYS_GUARDED = ("/rollback", "/approve", "/reject")
 CLIENTS = 10_000
 """Addresses whose haste is remembered."""
 

@@ -35,6 +35,8 @@ ENDS = [
     ("post", "/search"),
     ("post", "/click"),
     ("post", "/rollback"),
+    ("post", "/approve"),
+    ("post", "/reject"),
 ]
 Schema = dict[str, Any]
 WILD = st.recursive(

@@ -30,6 +30,8 @@ ASKED = [
     ("POST", "/search"),
     ("POST", "/click"),
     ("POST", "/rollback"),
+    ("POST", "/approve"),
+    ("POST", "/reject"),
 ]
 Serve = Callable[..., TestClient]
 
