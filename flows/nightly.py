@@ -27,8 +27,8 @@ from state.store import Store
 def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     """Live through every batch that waits in `inbox`; the state says what came of it."""
     # Who deploys this, and then waits for the hour, needs none of it in memory.
-    from flows.approvals import ask_for_words
     from flows.artifacts import publish_artifacts
+    from flows.asking import ask_for_words
     from flows.mirror import mirror
     from flows.night import update
     from flows.progressing import Progressing

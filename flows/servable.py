@@ -1,6 +1,6 @@
 """What makes a registered version something that MLflow can serve: two small pages, no pickle.
 
-modules/MLmodel           names nightshift/served.py, which opens the version
+modules/MLmodel           names nightshift/pyfunc.py, which opens the version
 modules/nightshift.json   where the store is, and which version was meant
 """
 
@@ -33,7 +33,7 @@ def servable(root: Path, manifest: Manifest, key: str) -> dict[str, bytes]:
     """The two pages by their path; `key` is the manifest's digest."""
     where = {"store": str(root.resolve()), "version": manifest.version, "manifest": key}
     model = {
-        "flavors": {"python_function": {"loader_module": "nightshift.served", "data": PAGE}},
+        "flavors": {"python_function": {"loader_module": "nightshift.pyfunc", "data": PAGE}},
         "mlflow_version": installed("mlflow"),
         "model_uuid": key[:32],
         "signature": {"inputs": json.dumps(ASKED), "outputs": json.dumps(ANSWERED)},

@@ -25,7 +25,7 @@ from prefect.runner import Runner
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.approvals import approval
+from flows.asking import approval
 from flows.checks.schedule import FLOWS
 from flows.cron import local_timezone
 from flows.late import bury_dead_runs

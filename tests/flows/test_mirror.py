@@ -22,7 +22,7 @@ from flows.record import key_of
 from flows.rollback import rollback
 from nightshift.errors import UsageError
 from nightshift.index import open_index
-from nightshift.served import _load_pyfunc
+from nightshift.pyfunc import _load_pyfunc
 from state.outbox import destination, waiting
 from state.store import Store
 
