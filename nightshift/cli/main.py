@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -53,38 +54,56 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("init")(init.init)
-app.command("update")(update.update)
-app.command("search")(search.search)
-app.command("serve")(serve.serve)
-app.command("history")(history.history)
-app.command("show")(history.show)
-app.command("import")(bring.bring)
-app.command("clicks")(clicks.clicks)
-app.command("experts")(experts.experts)
-app.command("export")(export.export)
-app.command("rollback")(rollback.rollback)
-app.command("retire")(retire.retire)
-app.command("consolidate")(consolidate.consolidate)
-app.command("teach")(teach.teach)
-app.command("approve")(approve.approve)
-app.command("reject")(approve.reject)
-app.command("migrate")(migrate.migrate)
-app.command("evaluate")(evaluate.evaluate)
-app.command("verify")(verify.verify)
-app.command("diff")(diff.diff)
-app.command("config")(config.config)
-app.command("doctor")(doctor.doctor)
-app.command("log")(log.log)
-app.command("pin")(pin.pin)
-app.command("unpin")(pin.unpin)
-app.command("gc")(gc.gc)
-app.command("purge")(purge.purge)
-app.command("compact")(compact.compact)
-app.command("up")(up.up)
-app.add_typer(schedule.app, name="schedule")
-app.add_typer(bench.app, name="bench")
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Begin": {
+        "demo": demo.demo,
+        "init": init.init,
+        "import": bring.bring,
+    },
+    "Nights": {
+        "update": update.update,
+        "up": up.up,
+        "clicks": clicks.clicks,
+        "teach": teach.teach,
+        "approve": approve.approve,
+        "reject": approve.reject,
+    },
+    "Searches": {
+        "search": search.search,
+        "serve": serve.serve,
+        "evaluate": evaluate.evaluate,
+        "export": export.export,
+    },
+    "What became of it": {
+        "history": history.history,
+        "show": history.show,
+        "diff": diff.diff,
+        "experts": experts.experts,
+        "log": log.log,
+        "config": config.config,
+        "doctor": doctor.doctor,
+    },
+    "The way back, and fewer experts": {
+        "rollback": rollback.rollback,
+        "retire": retire.retire,
+        "consolidate": consolidate.consolidate,
+        "migrate": migrate.migrate,
+    },
+    "The store": {
+        "verify": verify.verify,
+        "pin": pin.pin,
+        "unpin": pin.unpin,
+        "gc": gc.gc,
+        "compact": compact.compact,
+        "purge": purge.purge,
+    },
+}
+"""By the headings that `nightshift --help` shows them under."""
+for heading, verbs in COMMANDS.items():
+    for name, verb in verbs.items():
+        app.command(name, rich_help_panel=heading)(verb)
+app.add_typer(schedule.app, name="schedule", rich_help_panel="Nights")
+app.add_typer(bench.app, name="bench", rich_help_panel="Evidence")
 
 
 def _version(wanted: bool) -> None:
