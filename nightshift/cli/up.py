@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nightshift.cli.options import DEFAULT_STORE, DebugOption, StoreOption
+from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
 from nightshift.cli.output import out
 
 
@@ -35,6 +37,7 @@ def up(
         bool, typer.Option("--no-mlflow", help="Start no pages of MLflow's.")
     ] = False,
     store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Everything at once: the nights by themselves, searches, and pages to look at. Ctrl-C ends it.
@@ -53,5 +56,14 @@ def up(
             port_search=port_search,
             port_mlflow=None if no_mlflow else port_mlflow,
         ),
-        lambda line: out.print(line, markup=False, soft_wrap=True),
+        _as_lines_of_json if as_json else _plainly,
     )
+
+
+def _plainly(line: str) -> None:
+    out.print(line, markup=False, soft_wrap=True)
+
+
+def _as_lines_of_json(line: str) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    print(json.dumps({"time": now, "told": line}), flush=True)
