@@ -9,6 +9,7 @@ import pytest
 import worlds
 
 from flows import consolidate as consolidation
+from flows import maintenance
 from flows.consolidate import consolidate
 from flows.live import open_live
 from flows.maintenance import maintain
@@ -167,6 +168,7 @@ def test_the_weekly_rounds_make_room_where_no_expert_more_may_live(
 ) -> None:
     monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
     monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
+    monkeypatch.setattr(maintenance, "never_tried", lambda modules: None)
     assert maintain(two_experts).consolidation is None
     few = Settings(side="query", max_experts=2)
     update(two_experts, [worlds.write_batch(tmp_path / "b", "sea", range(300, 310))], settings=few)

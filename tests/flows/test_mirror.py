@@ -126,7 +126,7 @@ def test_a_registered_version_answers_through_mlflow(
     import pandas as pd
 
     deliver_waiting(ready)
-    mlflow.set_tracking_uri(destination(ready.root).uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", destination(ready.root).uri)
     served = mlflow.pyfunc.load_model("models:/grown@champion")
     asked = [worlds.query("law", 3), worlds.query("sea", 4)]
     rows = served.predict(pd.DataFrame({"query": asked, "k": [3, 2]}))
