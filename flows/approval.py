@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.live import Live, open_live
-from flows.modules import Kind, Modules, save_modules
-from flows.publication import publish, quiet_facts, size_facts
+from flows.modules import Kind, Modules
+from flows.publication import publish_modules
 from flows.retire import told, trial_of
 from flows.shares import with_share
 from nightshift.errors import UsageError
@@ -64,7 +64,7 @@ def approve(
             return approval
         why = reason or f"{expert} serves {live.modules.waiting[expert].name}"
         done = replace(approval, version=live.manifest.version + 1)
-        _publish(live, modules, "approve", why, done.as_json())
+        publish_modules(live, modules, "approve", why, {"approve": done.as_json()})
         return done
 
 
@@ -74,7 +74,8 @@ def reject(store: Store, expert: str, reason: str) -> Rejection:
         kind = waiting_for(live.modules, expert)
         kinds = {**live.modules.kinds, kind.id: replace(kind, candidate=None)}
         done = Rejection(expert, kind.id, live.manifest.version + 1)
-        _publish(live, replace(live.modules, kinds=kinds), "reject", reason, done.as_json())
+        modules = replace(live.modules, kinds=kinds)
+        publish_modules(live, modules, "reject", reason, {"reject": done.as_json()})
         return done
 
 
@@ -123,22 +124,3 @@ def _adopted(live: Live, kind: Kind, router: Router, heard: tuple[Heard, ...]) -
     modules = replace(live.modules, kinds={**live.modules.kinds, kind.id: served}, router=router)
     lexical = live.library.lexical if live.settings.lexical else None
     return with_share(modules, kind.id, heard, lexical)
-
-
-def _publish(
-    live: Live, modules: Modules, verb: str, reason: str, facts: Mapping[str, Any]
-) -> None:
-    publish(
-        live.store,
-        live.manifest,
-        kind=verb,
-        reason=reason,
-        encoder=live.manifest.encoder,
-        index=live.manifest.index,
-        modules=save_modules(live.store, modules, live.modules, {}),
-        facts={
-            **quiet_facts(live.manifest),
-            **size_facts(modules, len(live.library)),
-            verb: facts,
-        },
-    )

@@ -17,8 +17,8 @@ import numpy as np
 from flows.live import Live, open_live
 from flows.membership import unused_expert
 from flows.merger import Merger, merge, mergeable
-from flows.modules import HEAD, ExpertFacts, Modules, save_modules
-from flows.publication import publish, quiet_facts, size_facts
+from flows.modules import HEAD, ExpertFacts, Modules
+from flows.publication import publish_modules
 from flows.retire import told
 from nightshift.errors import NothingToDo
 from pipeline.experts.lora import LoraExpert
@@ -95,25 +95,17 @@ def _objection(merger: Merger, tolerance: float) -> str | None:
 
 
 def _publish(live: Live, proposed: Consolidation, merger: Merger) -> int:
-    store, modules = live.store, _adopted(live, proposed, merger)
     first, second = proposed.experts
-    overlays = {proposed.into: merger.overlay} if merger.overlay else {}
-    weights = {proposed.into: merger.expert}
-    published = publish(
-        store,
-        live.manifest,
-        kind="consolidate",
-        reason=f"{first} and {second} became {proposed.into}",
-        encoder=live.manifest.encoder,
-        index=live.manifest.index,
-        modules=save_modules(store, modules, live.modules, weights, overlays),
-        facts={
-            **quiet_facts(live.manifest),
-            **size_facts(modules, len(live.library)),
-            "consolidate": replace(proposed, version=live.manifest.version + 1).as_json(),
-        },
+    done = replace(proposed, version=live.manifest.version + 1)
+    return publish_modules(
+        live,
+        _adopted(live, proposed, merger),
+        "consolidate",
+        f"{first} and {second} became {proposed.into}",
+        {"consolidate": done.as_json()},
+        {proposed.into: merger.expert},
+        {proposed.into: merger.overlay} if merger.overlay else {},
     )
-    return published.version
 
 
 def _adopted(live: Live, proposed: Consolidation, merger: Merger) -> Modules:

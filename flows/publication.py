@@ -8,8 +8,11 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from flows.modules import Modules
+from flows.live import Live
+from flows.modules import Modules, save_modules
 from pipeline.encoder import Encoder
+from pipeline.experts.base import Expert
+from pipeline.overlay import Overlay
 from state.manifest import Manifest
 from state.store import Store
 
@@ -52,6 +55,32 @@ def publish(
         )
     )
     return store.manifest()
+
+
+def publish_modules(
+    live: Live,
+    modules: Modules,
+    kind: str,
+    reason: str,
+    facts: Mapping[str, Any],
+    weights: Mapping[str, Expert] | None = None,
+    overlays: Mapping[str, Overlay] | None = None,
+) -> int:
+    """A version with the live documents and other modules; `weights` and `overlays` are new ones.
+
+    The caller holds the store's lock.
+    """
+    published = publish(
+        live.store,
+        live.manifest,
+        kind=kind,
+        reason=reason,
+        encoder=live.manifest.encoder,
+        index=live.manifest.index,
+        modules=save_modules(live.store, modules, live.modules, weights or {}, overlays),
+        facts={**quiet_facts(live.manifest), **size_facts(modules, len(live.library)), **facts},
+    )
+    return published.version
 
 
 def size_facts(modules: Modules, documents: int) -> dict[str, Any]:

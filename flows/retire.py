@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.live import Live, open_live
-from flows.modules import Modules, save_modules
-from flows.publication import publish, quiet_facts, size_facts
+from flows.modules import Modules
+from flows.publication import publish_modules
 from flows.shares import with_frozen_shares
 from nightshift.errors import UsageError
 from pipeline.gate import Change, measured
@@ -41,22 +41,9 @@ def retire(store: Store, expert: str, reason: str, *, dry_run: bool = False) -> 
             return _measured(live, expert)
     with store.writing(), open_live(store) as live:
         plan = _measured(live, expert)
-        modules = without(live, expert)
-        published = publish(
-            store,
-            live.manifest,
-            kind="retire",
-            reason=reason,
-            encoder=live.manifest.encoder,
-            index=live.manifest.index,
-            modules=save_modules(store, modules, live.modules, {}),
-            facts={
-                **quiet_facts(live.manifest),
-                **size_facts(modules, len(live.library)),
-                "retire": {"expert": expert, "changes": told(plan.changes)},
-            },
-        )
-        return replace(plan, version=published.version)
+        facts = {"retire": {"expert": expert, "changes": told(plan.changes)}}
+        version = publish_modules(live, without(live, expert), "retire", reason, facts)
+        return replace(plan, version=version)
 
 
 def without(live: Live, expert: str) -> Modules:

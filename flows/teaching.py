@@ -17,10 +17,10 @@ from flows.encoding import Encoding
 from flows.growth import grow_kind
 from flows.live import Live, open_live
 from flows.membership import Grounds
-from flows.modules import Kind, Modules, save_modules
+from flows.modules import Kind, Modules
 from flows.night import refuse_another_form
 from flows.outcome import Outcome
-from flows.publication import publish, quiet_facts, size_facts
+from flows.publication import publish_modules
 from flows.settings import Settings
 from nightshift.errors import UsageError
 from pipeline.documents import REAL
@@ -104,25 +104,17 @@ def _grounds(live: Live, taught: list[float], progress: Progress) -> Grounds:
 
 def _publish(live: Live, growth: Growth, seconds: dict[str, float]) -> Teaching:
     [outcome] = growth.outcomes
-    store, modules = live.store, growth.modules
-    kind = kind_called(modules, outcome.kind)
-    published = publish(
-        store,
-        live.manifest,
-        kind="teach",
-        reason=f"{outcome.outcome} {outcome.kind}",
-        encoder=live.manifest.encoder,
-        index=live.manifest.index,
-        modules=save_modules(store, modules, live.modules, growth.new, growth.overlays),
-        facts={
-            **quiet_facts(live.manifest),
-            **size_facts(modules, len(live.library)),
-            "outcomes": [outcome.as_json()],
-            "reencoded": growth.reencoded,
-            "seconds": seconds,
-            "settings": live.settings.as_json(),
-        },
+    facts = {
+        "outcomes": [outcome.as_json()],
+        "reencoded": growth.reencoded,
+        "seconds": seconds,
+        "settings": live.settings.as_json(),
+    }
+    reason = f"{outcome.outcome} {outcome.kind}"
+    version = publish_modules(
+        live, growth.modules, "teach", reason, facts, growth.new, growth.overlays
     )
     for expert in growth.new.values():
         expert.detach()
-    return Teaching(published.version, kind.id, outcome, seconds)
+    kind = kind_called(growth.modules, outcome.kind)
+    return Teaching(version, kind.id, outcome, seconds)

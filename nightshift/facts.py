@@ -30,7 +30,9 @@ class Expert:
     name: str
     method: str
     serves: tuple[str, ...]
-    """Names of kinds; none, where it was retired."""
+    """Names of kinds; none, where it was retired or waits."""
+    waits: bool
+    """For a person's word."""
     born: int
     """The version that it came with."""
     parameters: int
@@ -76,6 +78,7 @@ def expert_of(facts: ExpertFacts, modules: Modules) -> Expert:
         facts.name,
         facts.method,
         tuple(modules.kinds[kind].name for kind in served),
+        facts.name in modules.waiting,
         facts.born,
         facts.parameters,
         facts.queries,

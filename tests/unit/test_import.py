@@ -2,95 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
 import json
-import random
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from importing import EXPECTED, ROWS, brought, dataset, lines, pdf, told, wanted
 
-from flows.bring import Brought, bring
-from nightshift.errors import BatchError, NightshiftError, UsageError
-from pipeline.batch import Batch, read_batch
+from flows.bring import bring
+from nightshift.errors import BatchError, UsageError
 from pipeline.inbox import pending, waiting_reason
 from pipeline.wanted import Wanted
-
-ROWS = [
-    {"sku": 1, "name": "Ebb", "body": "The sea falls.", "price": 1.5},
-    {"sku": 2, "name": None, "body": "The sea rises.", "price": None},
-]
-
-
-def wanted() -> Wanted:
-    return Wanted("sku", "name", ("body",), ("price",))
-
-
-def lines(file: Path, rows: list[Any]) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return file
-
-
-def dataset(folder: Path, rows: list[dict[str, Any]], parts: int = 1) -> Path:
-    """A folder as `Dataset.save_to_disk` leaves it."""
-    folder.mkdir(parents=True)
-    table = pa.Table.from_pylist(rows)
-    names = [f"data-{part:05}-of-{parts:05}.arrow" for part in range(parts)]
-    for part, name in enumerate(names):
-        some = table.slice(part * len(rows) // parts, len(rows) // parts)
-        with pa.ipc.new_stream(str(folder / name), table.schema) as stream:
-            stream.write_table(some)
-    state = {"_data_files": [{"filename": name} for name in names], "_split": None}
-    (folder / "state.json").write_text(json.dumps(state))
-    (folder / "dataset_info.json").write_text("{}")
-    return folder
-
-
-def pdf(*pages: str, title: str = "", more: bytes = b"") -> bytes:
-    """A PDF file by hand: a page for each text."""
-    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
-    bodies = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for number, text in enumerate(pages):
-        drawn = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
-        page = (
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>"
-        )
-        stream = b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn)
-        bodies += [page.encode(), stream]
-    bodies.append(f"<< /Title ({title}) >>".encode())
-    data, places = b"%PDF-1.4\n", []
-    for number, body in enumerate(bodies, start=1):
-        places.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    count = len(bodies) + 1
-    trailer = b"trailer << /Size %d /Root 1 0 R /Info %d 0 R %s >>" % (count, count - 1, more)
-    xref = b"xref\n0 %d\n0000000000 65535 f \n%s%s\n" % (count, table, trailer)
-    return data + xref + b"startxref\n%d\n%%%%EOF\n" % len(data)
-
-
-def brought(source: Path | str, to: Path, columns: Wanted | None = None) -> tuple[Brought, Batch]:
-    done = bring(str(source), to, columns)
-    assert done.folder is not None
-    return done, read_batch(done.folder)
-
-
-def told(batch: Batch) -> list[tuple[str, str, str, str]]:
-    return [(d.id, d.title, d.text, d.metadata) for d in batch.documents]
-
-
-EXPECTED = [("1", "Ebb", "The sea falls.", '{"price":1.5}'), ("2", "", "The sea rises.", "{}")]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "dataset", "folder"])
@@ -180,114 +104,6 @@ def test_texts_and_pdf_files_are_documents(tmp_path: Path) -> None:
     assert not batch.snapshot
 
 
-POISON = {
-    "empty.pdf": (b"", "not a PDF file"),
-    "text.pdf": (b"Low tide", "not a PDF file"),
-    "cut.pdf": (pdf("Low tide")[:60], "not a PDF file"),
-    "blank.pdf": (pdf(""), "no text in it"),
-    "circle.pdf": (pdf("Low").replace(b"/Kids [4 0 R]", b"/Kids [2 0 R]"), "a damaged one|no text"),
-    "locked.pdf": (pdf("Low tide", more=b"/Encrypt 3 0 R"), "damaged one|password"),
-}
-
-
-@pytest.mark.parametrize("name", POISON)
-def test_a_poisoned_pdf_keeps_nobody_from_the_others(
-    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    source = tmp_path / "notes"
-    source.mkdir()
-    data, _ = POISON[name]
-    (source / name).write_bytes(data)
-    (source / "sound.pdf").write_bytes(pdf("Low tide"))
-    done, batch = brought(source, tmp_path / "out")
-    assert [d.id for d in batch.documents] == ["sound.pdf"]
-    [entry] = done.left_out
-    assert entry.where == name
-    assert any(said in entry.reason for said in POISON[name][1].split("|"))
-
-
-def test_no_damage_to_a_pdf_is_worse_than_a_reason(tmp_path: Path) -> None:
-    whole, choose = pdf("Low tide", "High tide", title="Tides"), random.Random(0)
-    source = tmp_path / "notes"
-    source.mkdir()
-    (source / "sound.txt").write_text("sound")
-    for _ in range(60):
-        data = bytearray(whole)
-        for place in choose.sample(range(len(data)), 8):
-            data[place] = choose.randrange(256)
-        (source / "a.pdf").write_bytes(bytes(data))
-        done = bring(str(source), None)
-        assert done.documents + len(done.left_out) == 2
-
-
-def test_without_pypdf_one_sentence_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a.pdf").write_bytes(pdf("Low tide"))
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "pypdf":
-            raise ImportError(f"No module named {name!r}", name=name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(UsageError, match="not installed") as refused:
-        bring(str(tmp_path / "a.pdf"), None)
-    assert refused.value.hint == "pip install 'nightshift[pdf]'"
-
-
-def test_a_dataset_of_several_splits_says_which(tmp_path: Path) -> None:
-    (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
-    dataset(tmp_path / "d" / "train", [{"id": "1", "text": "Low tide"}])
-    with pytest.raises(BatchError, match="splits: train, test") as refused:
-        bring(str(tmp_path / "d"), None)
-    assert str(tmp_path / "d" / "train") in str(refused.value)
-    assert bring(str(tmp_path / "d" / "train"), None).documents == 1
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ("[", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
-        ("[]", "no document|nothing"),
-        ('{"_data_files": [{"filename": "../x.arrow"}]}', "outside of its folder"),
-        ('{"_data_files": [{"filename": 7}]}', "the file is not there"),
-        ('{"_data_files": [7]}', "no document|nothing"),
-        ('{"_data_files": [], "_indices_data_files": [1]}', "selection of rows"),
-    ],
-)
-def test_a_state_that_cannot_be_right(state: str, said: str, tmp_path: Path) -> None:
-    lines(tmp_path / "x.arrow", [])
-    folder = dataset(tmp_path / "d", [{"id": "1", "text": "Low tide"}])
-    (folder / "state.json").write_text(state)
-    with pytest.raises(BatchError) as refused:
-        bring(str(folder), None)
-    assert any(part in str(refused.value) for part in said.split("|"))
-
-
-def test_no_damage_to_an_arrow_file_is_worse_than_a_reason(tmp_path: Path) -> None:
-    rows = [{"id": str(n), "text": f"tide {n}", "deep": {"a": [n]}} for n in range(100)]
-    folder, choose = dataset(tmp_path / "d", rows), random.Random(0)
-    [file] = folder.glob("*.arrow")
-    whole = file.read_bytes()
-    for turn in range(150):
-        data = bytearray(whole)
-        if turn % 3:
-            for place in choose.sample(range(len(data)), 3):
-                data[place] = choose.randrange(256)
-        else:
-            del data[choose.randrange(len(data)) :]
-        file.write_bytes(bytes(data))
-        try:
-            done = bring(str(folder), None)
-        except BatchError:
-            continue
-        assert done.documents <= 100
-
-
 def test_what_lacks_a_column_is_told_with_the_columns_there_are(tmp_path: Path) -> None:
     source = tmp_path / "a.csv"
     source.write_text("sku,body\n1,Low tide\n")
@@ -332,71 +148,3 @@ def test_nothing_is_written_where_nothing_was_found(tmp_path: Path) -> None:
         with pytest.raises(BatchError, match="nothing"):
             bring(str(tmp_path / source), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    """A place that is not on the disk."""
-    system = fsspec.filesystem("memory")
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
-
-
-def test_addresses_are_read_like_paths(memory: Any, tmp_path: Path) -> None:
-    memory.pipe("/shop/a.jsonl", json.dumps(ROWS[0]).encode())
-    memory.pipe("/shop/b.jsonl", json.dumps(ROWS[1]).encode())
-    memory.pipe("/shop/model.bin", b"\0" * 99)
-    _, batch = brought("memory://shop", tmp_path / "out", wanted())
-    assert told(batch) == EXPECTED
-    single = bring("memory://shop/a.jsonl", None, wanted())
-    assert [d.id for d in single.first] == ["1"]
-    file = lines(tmp_path / "c.jsonl", ROWS)
-    assert told(brought(f"file://{file}", tmp_path / "out2", wanted())[1]) == EXPECTED
-    folder = dataset(tmp_path / "d", ROWS)
-    assert told(brought(f"file://{folder}", tmp_path / "out3", wanted())[1]) == EXPECTED
-    assert bring(f"file://{folder}/", None, wanted()).documents == 2
-    into = tmp_path / "inbox"
-    into.mkdir()
-    written = bring("memory://shop/a.jsonl", into, wanted()).folder
-    assert written == into / "a"
-
-
-def test_an_address_cannot_lead_out_of_its_folder(
-    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memory.pipe("/shop/a.jsonl", b"{}")
-    monkeypatch.setattr(type(memory), "find", lambda self, path: ["/shop/../../../evil.jsonl"])
-    with pytest.raises(BatchError, match="leads elsewhere"):
-        bring("memory://shop", None)
-
-
-def test_an_address_that_fails_is_one_sentence(
-    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    refusals: dict[str, str] = {
-        "memory://nothing": "nothing at memory://nothing",
-        "nosuch://bucket/x": "no way to files",
-        "s3://bucket/x": "not installed",
-        f"file://{tmp_path}/nowhere.jsonl": "nothing at",
-    }
-    for address, said in refusals.items():
-        with pytest.raises(NightshiftError, match=said) as refused:
-            bring(address, None)
-        if address.startswith("s3"):
-            assert refused.value.hint == "pip install 'nightshift[s3]'"
-    memory.pipe("/shop/a.jsonl", b"{}")
-
-    def broken(self: Any, *path: object, **more: object) -> None:
-        raise RuntimeError("the line is dead")
-
-    monkeypatch.setattr(type(memory), "_open", broken)
-    with pytest.raises(BatchError, match="the line is dead"):
-        bring("memory://shop/a.jsonl", None)
-    (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "dataset_dict.json").write_text('{"splits": ["train"]}')
-    with pytest.raises(BatchError) as refused:
-        bring(f"file://{tmp_path}/d", None)
-    assert f"import file://{tmp_path}/d/train" in str(refused.value)
-    assert refused.value.message == f"file://{tmp_path}/d holds several splits: train"
