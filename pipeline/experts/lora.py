@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,36 +103,32 @@ class LoraExpert(Tuned):
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        training = any(parameter.requires_grad for parameter in self._own().values())
-        adapters = self.encoder.adapted.base_model
-        adapters.set_adapter(self.name, inference_mode=not training)
-        adapters.enable_adapter_layers()
-        if not training:
-            super().freeze()
-        try:
+        with _awake(self._layers, [self.name]):
             yield
-        finally:
-            adapters.disable_adapter_layers()
 
     @contextmanager
     def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
         names = [expert.name for expert in experts]
-        adapters = self.encoder.adapted.base_model
-        adapters.set_adapter(names, inference_mode=True)
-        adapters.enable_adapter_layers()
-        layers = [part for part in self.encoder.model.modules() if isinstance(part, LoraLayer)]
+        layers = list({id(layer): layer for e in experts for layer in e._layers}.values())
         before = [dict(layer.scaling) for layer in layers]
         try:
             for layer in layers:
                 for name, column in zip(names, weights.T, strict=True):
                     # A row of the batch is scaled by its own weight; peft multiplies by whatever
                     # stands here.
-                    layer.scaling[name] = layer.scaling[name] * column[:, None, None]
-            yield
+                    if name in layer.scaling:
+                        layer.scaling[name] = layer.scaling[name] * column[:, None, None]
+            with _awake(layers, names):
+                yield
         finally:
             for layer, scaling in zip(layers, before, strict=True):
                 layer.scaling.update(scaling)
-            adapters.disable_adapter_layers()
+
+    @cached_property
+    def _layers(self) -> list[Any]:
+        """The layers that it has weights in."""
+        layers = [part for part in self.encoder.model.modules() if isinstance(part, LoraLayer)]
+        return [layer for layer in layers if self.name in layer.lora_A]
 
     def _own(self) -> dict[str, torch.nn.Parameter]:
         parts = (f".lora_A.{self.name}.", f".lora_B.{self.name}.")
@@ -140,6 +137,20 @@ class LoraExpert(Tuned):
             for name, parameter in weights_in(self.encoder).items()
             if any(part in name for part in parts)
         }
+
+
+@contextmanager
+def _awake(layers: Sequence[Any], names: list[str]) -> Iterator[None]:
+    """Inside, these layers add these adapters."""
+    # peft's own switches also set `requires_grad` of every weight there is, for each batch of
+    # queries that changes experts: as much time as the encoder itself takes for a query.
+    for layer in layers:
+        layer._active_adapter, layer._disable_adapters = names, False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._disable_adapters = True
 
 
 def _last(encoder: Encoder, count: int) -> list[int]:
