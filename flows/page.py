@@ -105,4 +105,5 @@ def _gate(outcome: Mapping[str, Any]) -> str:
     verdict = "accepted" if gate["accepted"] else "refused"
     sort = "synthetic" if gate["synthetic"] else "real"
     figures = f"{100 * gate['gain']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-    return f"{verdict}: {figures} points on {gate['queries']} {sort} queries"
+    told = f"{verdict}: {figures} points on {gate['queries']} {sort} queries"
+    return f"{told}, {gate['better']} better, {gate['worse']} worse" if "better" in gate else told

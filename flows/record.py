@@ -167,11 +167,16 @@ def _gates(facts: Mapping[str, Any]) -> dict[str, float]:
             f"{name}/ndcg_at_10_gain_low": low,
             f"{name}/ndcg_at_10_gain_high": high,
             f"{name}/queries": gate["queries"],
+            **{f"{name}/queries_{sort}": gate[sort] for sort in FLIPPED if sort in gate},
             f"{name}/accepted": gate["accepted"],
         }
         for other, (mean, _, _) in gate["losses"].items():
             figures[f"{name}/ndcg_at_10_change_of_{other}"] = mean
     return {name: float(value) for name, value in figures.items()}
+
+
+FLIPPED = ("better", "worse")
+"""Queries that find their documents higher or lower; which ones is nothing to tell elsewhere."""
 
 
 def judged(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -42,7 +42,7 @@ class Change(NamedTuple):
 @dataclass(frozen=True)
 class Verdict:
     """What the gate measured. `interval` is 90 % two-sided; `live` is the nDCG@10 of what is live,
-    on the same queries as `gain`.
+    on the same queries as `gain`; of those so many find `better` and `worse` than before.
     """
 
     accepted: bool
@@ -53,6 +53,8 @@ class Verdict:
     losses: Mapping[str, Change]
     reason: str
     live: float = 0.0
+    better: int = 0
+    worse: int = 0
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -62,6 +64,8 @@ class Verdict:
             "live": self.live,
             "candidate": self.live + self.gain,
             "gain": self.gain,
+            "better": self.better,
+            "worse": self.worse,
             "interval": list(self.interval),
             "losses": {kind: list(figures) for kind, figures in self.losses.items()},
         }
@@ -76,6 +80,8 @@ def judge(
     >>> better, same = np.full(50, 0.1), np.zeros(50)
     >>> judge(better, {"k1": same}, synthetic=False).accepted
     True
+    >>> judge(np.append(better, [-0.1, 0.0]), {}, synthetic=False).worse
+    1
     >>> judge(better, {"k1": np.full(50, -0.02)}, synthetic=False).reason
     'k1 would lose 2.0 points'
     """
@@ -94,6 +100,8 @@ def judge(
         (low, high),
         losses,
         reason or f"gains {100 * gain:.1f} points on {len(own)} held-out queries",
+        better=int((own > 0).sum()),
+        worse=int((own < 0).sum()),
     )
 
 

@@ -1,4 +1,4 @@
-"""What tests share: a tiny random encoder, also as sentence-transformers would save it."""
+"""What tests share: a tiny random encoder, also as sentence-transformers saves it, and MLflow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ os.environ["PREFECT_HOME"] = tempfile.mkdtemp()
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -25,6 +27,7 @@ from hypothesis import settings
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from flows.mirror import QUIET_AND_QUICK
 from pipeline.checkpoint import read_checkpoint
 from pipeline.encoder import Encoder
 
@@ -35,6 +38,13 @@ settings.load_profile("house")
 WORDS = tuple("".join(pair) for pair in product(("ba", "ki", "lo", "mu", "ne"), repeat=4))[:400]
 """All that the tiny encoder can read."""
 SENTENCE_MODULES = ("Transformer", "Pooling", "Normalize")
+INITIALISE = """
+import sys
+import flows.deliver
+from mlflow import MlflowClient
+assert "torch" not in sys.modules, "who only tells MLflow waits for torch"
+MlflowClient(sys.argv[1]).search_experiments()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +123,15 @@ def sentence_folder(tiny_encoder_folder: Path, tmp_path: Path) -> Callable[..., 
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables and nothing in them: making those takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    command = [sys.executable, "-c", INITIALISE, f"sqlite:///{file}"]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **QUIET_AND_QUICK})
+    return file
 
 
 def weights_hash(encoder: Encoder) -> str:

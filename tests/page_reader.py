@@ -41,7 +41,21 @@ class Reader:
 
     def json(self, path: str) -> Any:
         """What the service says, past the page."""
+        return json.loads(self.plain(path))
+
+    def plain(self, path: str) -> str:
+        """The same, as it comes."""
         with urllib.request.urlopen(self.address + path) as answer:
+            return str(answer.read(), "utf-8")
+
+    def asked(self, queries: list[str]) -> Any:
+        """What the service finds, past the page."""
+        asked = urllib.request.Request(
+            self.address + "/search",
+            json.dumps({"queries": queries}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked) as answer:
             return json.load(answer)
 
     def all(self, selector: str) -> list[WebElement]:

@@ -6,13 +6,14 @@ import { count, counted, duration, moment, percent, points } from "./words.js";
 
 /** @typedef {import("./facts.js").Expert} Expert */
 /** @typedef {import("./facts.js").Version} Version */
+/** @typedef {import("./facts.js").Traffic} Traffic */
 
 /**
  * @param {Element} room @param {Expert[]} experts @param {Version[]} versions
- * @param {number} encoder  Weights of the frozen encoder.
+ * @param {Traffic} traffic @param {number} encoder  Weights of the frozen encoder.
  * @param {(expert: string, verb: "approve" | "reject") => void} answer  Asks before anything is done.
  */
-export function showExperts(room, experts, versions, encoder, answer) {
+export function showExperts(room, experts, versions, traffic, encoder, answer) {
   if (!experts.length) {
     fill(room, element("p", { class: "soft" },
       "No expert yet: the frozen encoder serves every query. One is grown in the first night that "
@@ -29,13 +30,13 @@ export function showExperts(room, experts, versions, encoder, answer) {
     waiting.length > 0 && [
       element("h3", {}, "Waiting for a person's word"),
       element("div", { class: "experts waiting" }, waiting.map((one) =>
-        card(one, versions, encoder, span, words(one.name, answer)))),
+        card(one, versions, traffic, encoder, span, words(one.name, answer)))),
     ],
     element("div", { class: "experts" },
-      serving.map((one) => card(one, versions, encoder, span))),
+      serving.map((one) => card(one, versions, traffic, encoder, span))),
     resting.length > 0 && element("details", {},
       element("summary", {}, `${counted(resting.length, "expert")} that nothing is served by any more`),
-      element("div", { class: "experts" }, resting.map((one) => card(one, versions, encoder, span)))));
+      element("div", { class: "experts" }, resting.map((one) => card(one, versions, traffic, encoder, span)))));
 }
 
 /** @param {string} expert @param {(expert: string, verb: "approve" | "reject") => void} answer */
@@ -48,10 +49,10 @@ function words(expert, answer) {
 }
 
 /**
- * @param {Expert} one @param {Version[]} versions @param {number} encoder
+ * @param {Expert} one @param {Version[]} versions @param {Traffic} traffic @param {number} encoder
  * @param {[number, number]} span @param {Element} [acts]
  */
-function card(one, versions, encoder, span, acts) {
+function card(one, versions, traffic, encoder, span, acts) {
   const kind = one.serves[0] ?? kindName(one, versions);
   return element("article", { class: "expert", id: `expert-${one.name}`, tabindex: -1 },
     element("h3", {}, one.name, " ", foreign(kind, { class: "kind" })),
@@ -69,10 +70,11 @@ function card(one, versions, encoder, span, acts) {
       fact("learned", `from ${counted(one.queries, "query", "queries")} in ${duration(one.seconds)}`),
       fact("judged", `on ${counted(one.gate.queries, one.gate.synthetic ? "made query" : "real query",
         one.gate.synthetic ? "made queries" : "real queries")}, ${(100 * one.gate.live).toFixed(1)} → `
-        + (100 * one.gate.candidate).toFixed(1)),
+        + (100 * one.gate.candidate).toFixed(1) + flipped(one.gate)),
       fact("others", worst(one)),
       fact("costs", `${count(one.parameters)} weights, ${percent(one.parameters / encoder, 1)} of the encoder`
         + (one.reencoded ? `; ${counted(one.reencoded, "document")} encoded anew` : "")),
+      fact("traffic", asked(one, traffic)),
       one.share !== null && fact("words count", percent(one.share)),
       fact("method", one.method.replace("+", " and ").replace("lora", "LoRA"))),
     acts);
@@ -86,6 +88,13 @@ function fact(name, told) {
 /** @param {string} word @param {number} place */
 function separated(word, place) {
   return [place ? ", " : "", foreign(word)];
+}
+
+/** @param {Expert} one @param {Traffic} traffic */
+function asked({ name }, { since, queries, by_expert }) {
+  if (!queries) return `nothing was asked since ${moment(since)}`;
+  return `a say in ${count(by_expert[name] ?? 0)} of ${counted(queries, "query", "queries")} `
+    + `since ${moment(since)}`;
 }
 
 /** The nights whose documents were of its kind. @param {Expert} one @param {string} kind @param {Version[]} versions */
@@ -110,6 +119,11 @@ function born(one, versions) {
 function kindName(one, versions) {
   const parts = versions.flatMap((each) => each.outcomes);
   return parts.find((part) => part.expert === one.name)?.kind ?? one.kind;
+}
+
+/** @param {import("./facts.js").Gate} gate  Versions of nightshift 0.1 counted none. */
+function flipped({ better, worse }) {
+  return better === undefined ? "" : `; ${count(better)} better, ${count(worse)} worse`;
 }
 
 /** What the kind that lost most by it lost. @param {Expert} one */

@@ -9,6 +9,8 @@
  * @property {number} candidate
  * @property {number} gain
  * @property {[number, number]} interval  90 %.
+ * @property {number} [better]  Queries that find their documents higher than before.
+ * @property {number} [worse]
  * @property {Record<string, [number, number, number]>} losses  By kind: mean, low, high.
  */
 
@@ -56,6 +58,8 @@
  * @property {boolean} waits  For a person's word.
  * @property {number | null} share
  */
+
+/** @typedef {{since: string, queries: number, by_expert: Record<string, number>}} Traffic */
 
 /**
  * @typedef {object} Difference
@@ -122,6 +126,9 @@ export const difference = (a, b) => ask(`/versions/${a}/difference/${b}`);
 
 /** @param {number} version @returns {Promise<Expert[]>} */
 export const experts = (version) => ask(`/experts?version=${version}`);
+
+/** @returns {Promise<Traffic>} */
+export const traffic = () => ask("/traffic");
 
 /**
  * @param {{query: string, k: number, leg: string, version: number, instruction?: string}} asked

@@ -43,13 +43,14 @@ async function read() {
   const lately = versions.slice(-LOOKED_AT);
   const cursor = new Cursor(lately.map((one) => one.version));
   showGrowth(room("growth"), lately, cursor);
-  const [wholes, experts] = await Promise.all([
+  const [wholes, experts, traffic] = await Promise.all([
     Promise.all(lately.map((one) => facts.version(one.version))),
     facts.experts(newest.version),
+    facts.traffic(),
   ]);
   showLayers(room("layers"), wholes, cursor);
   showGate(room("gate"), wholes);
-  showExperts(room("experts"), experts, versions, wholes[wholes.length - 1].encoder.parameters,
+  showExperts(room("experts"), experts, versions, traffic, wholes[wholes.length - 1].encoder.parameters,
     (expert, verb) => askForWord(dialog, expert, verb, followed));
 }
 

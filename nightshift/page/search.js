@@ -123,7 +123,7 @@ function found(hit, other) {
       element("p", { class: "legs" },
         hit.text.length > SHORT && unfolding(passage),
         hit.dense && standing("vectors", hit.dense), hit.lexical && standing("words", hit.lexical),
-        element("span", {}, hit.dense ? "= " : "score ", element("b", {}, signed(hit.score).replace("+", ""))))));
+        element("span", {}, hit.dense ? "= " : "score ", element("data", { value: hit.score }, signed(hit.score).replace("+", ""))))));
 }
 
 /** The rest of a passage is a key away. @param {Element} passage */

@@ -52,6 +52,8 @@ def changing(service: Service) -> APIRouter:
             answers = await _answers(service, question.version, queries, wanted)
         except _Outdated:
             answers = await _answers(service, question.version, queries, wanted)
+        if question.leg != "lexical":
+            service.traffic.note(answers)
         # Many hits take a while to write down; others are not to wait for that.
         return await run_in_threadpool(_told, service, queries, answers)
 

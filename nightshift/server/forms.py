@@ -132,6 +132,16 @@ class Expert(BaseModel):
     share: float | None
 
 
+class Traffic(BaseModel):
+    """Queries that were asked since the service began, and in how many each expert had a say;
+    `frozen` is the encoder alone.
+    """
+
+    since: str
+    queries: int
+    by_expert: dict[str, int]
+
+
 class Health(BaseModel):
     """What is served; `last_night` is seconds since the last version that took a batch."""
 

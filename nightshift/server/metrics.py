@@ -1,4 +1,4 @@
-"""What Prometheus may know: how many requests of which end, how long, and what is served."""
+"""What Prometheus may know: requests, their ends and times, what is served, and who answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nightshift.server.forms import Health
+from nightshift.server.traffic import Traffic
 
 BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -15,8 +16,9 @@ BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 class Metrics:
     """A registry of the service's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: Traffic) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(traffic)
         self.requests = Counter(
             "nightshift_requests", "Requests.", ("path", "status"), registry=self._registry
         )

@@ -1,4 +1,4 @@
-"""What may be read: versions, what lies between them, experts, health, metrics."""
+"""What may be read: versions, what lies between them, experts, traffic, health, metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flows.difference import difference
 from flows.history import history, version_page
 from flows.roster import roster
 from nightshift.errors import NightshiftError
-from nightshift.server.forms import Between, Expert, Health, Number, Page, Row
+from nightshift.server.forms import Between, Expert, Health, Number, Page, Row, Traffic
 from nightshift.server.refusals import Refused, page_of
 from nightshift.server.service import Service
 
@@ -43,6 +43,12 @@ def reading(service: Service) -> APIRouter:
     def experts(version: Number | None = None) -> Response:
         """Who serves what, and what it gained."""
         return JSONResponse(roster(store, version))
+
+    @routes.get("/traffic", response_model=Traffic)
+    async def traffic() -> Any:
+        """How many queries each expert had a say in."""
+        seen = service.traffic
+        return Traffic(since=seen.since, queries=seen.queries, by_expert=seen.by_expert)
 
     @routes.get("/health", response_model=Health)
     def health() -> Any:

@@ -13,6 +13,7 @@ from nightshift.server.guard import Door
 from nightshift.server.journal import Journal
 from nightshift.server.limits import Limits
 from nightshift.server.metrics import Metrics
+from nightshift.server.traffic import Traffic
 from nightshift.server.versions import Versions
 from state.store import Store
 
@@ -29,6 +30,7 @@ class Service:
     searches: Journal = field(default_factory=Journal)
     clicks: Journal = field(default_factory=Journal)
     page: Path = PAGE
+    traffic: Traffic = field(default_factory=Traffic)
 
     @cached_property
     def versions(self) -> Versions:
@@ -40,7 +42,7 @@ class Service:
 
     @cached_property
     def metrics(self) -> Metrics:
-        return Metrics()
+        return Metrics(self.traffic)
 
     def health(self) -> Health:
         """What is served at this moment."""

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import worlds
 
 from flows.bootstrap import bootstrap
-from flows.mirror import QUIET_AND_QUICK
 from state.store import Store
-
-INITIALISE = """
-import sys
-import flows.deliver
-from mlflow import MlflowClient
-assert "torch" not in sys.modules, "who only tells MLflow waits for torch"
-MlflowClient(sys.argv[1]).search_experiments()
-"""
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +64,3 @@ def headed_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) ->
 def grown(grown_store: Path, tmp_path: Path) -> Store:
     shutil.copytree(grown_store, tmp_path / "grown")
     return Store.open(tmp_path / "grown")
-
-
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables and nothing in them: making those takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    command = [sys.executable, "-c", INITIALISE, f"sqlite:///{file}"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **QUIET_AND_QUICK})
-    return file

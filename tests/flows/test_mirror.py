@@ -102,7 +102,9 @@ def test_each_version_is_one_run_with_its_parts(ready: Store) -> None:
     assert (gate.info.run_name, training.info.run_name) == ("gate", "training")
     assert {run.data.tags["mlflow.parentRunId"] for run in (gate, training)} == {grown.info.run_id}
     assert first.data.params["encoder_fingerprint"] == ready.manifest(1).encoder["fingerprint"]
-    assert grown.data.metrics["gate/k2/ndcg_at_10_gain"] > 0
+    metrics = grown.data.metrics
+    assert metrics["gate/k2/ndcg_at_10_gain"] > 0
+    assert metrics["gate/k2/queries_better"] > metrics["gate/k2/queries_worse"]
     assert grown.info.end_time - grown.info.start_time > 0
 
 

@@ -6,31 +6,21 @@ Prefect runs in processes of its own, and is asked over its REST interface.
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread, Timer
-from typing import Any
 
 import pytest
 import worlds
-from prefect.client.base import PrefectHttpxSyncClient
+from prefect_server import Ask, finished, running, serving, surroundings, wait_for
 
 from flows.checks.schedule import FLOWS
 from state.store import Store
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0
-"""Seconds after which a process that says nothing is ended, which fails the test."""
 NIGHT = """
 import sys
 from flows.nightly import nightly
@@ -54,9 +44,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, first_store: Path, empty_ml
     return folder
 
 
-Ask = Callable[[str, Any], Any]
-
-
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return surroundings(tmp_path_factory.mktemp("prefect"))
@@ -67,87 +54,6 @@ def server(environment: dict[str, str]) -> Iterator[Ask]:
     with serving(environment) as ask:
         finished(["prefect", "work-pool", "create", "nightshift", "--type", "process"], environment)
         yield ask
-
-
-def surroundings(home: Path) -> dict[str, str]:
-    """An environment in which Prefect keeps to itself, at a port that is free."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    bin_folder = str(Path(sys.executable).parent)
-    return {
-        **os.environ,
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_DATABASE_TIMEOUT": str(PATIENCE),
-        "PREFECT_SERVER_LOGGING_LEVEL": "INFO",
-        "DO_NOT_TRACK": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-@contextmanager
-def serving(environment: dict[str, str]) -> Iterator[Ask]:
-    """A Prefect server; called with a path and a page it gives what the server answers."""
-    url = environment["PREFECT_API_URL"]
-    with running(["prefect", "server", "start"], environment, patience=4 * PATIENCE) as process:
-        wait_for(process, "Uvicorn running on")
-        Thread(target=process.communicate, daemon=True).start()  # so that it is never kept waiting
-        # Prefect's own client, which asks again where the server answers 503: "clients can retry".
-        with PrefectHttpxSyncClient(base_url=url, timeout=PATIENCE) as client:
-            yield lambda path, page: client.post(f"/{path}", json=page).raise_for_status().json()
-
-
-@contextmanager
-def running(
-    command: list[str],
-    environment: dict[str, str],
-    folder: Path | None = None,
-    patience: float = PATIENCE,
-) -> Iterator[subprocess.Popen[str]]:
-    """A process with all that it starts, which ends with the block: a worker outlives a signal."""
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    end = Timer(patience, os.killpg, (process.pid, signal.SIGKILL))
-    end.start()
-    try:
-        with process:
-            try:
-                yield process
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-    finally:
-        end.cancel()
-
-
-def wait_for(process: subprocess.Popen[str], sign: str) -> str:
-    """Read what the process prints up to the line with the sign."""
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if re.search(sign, line):
-            return line
-    raise AssertionError("it ended without a sign of it: " + "".join(said[-20:]))
-
-
-def finished(command: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
-    done = subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def deploy(environment: dict[str, str], folder: Path, cron: str) -> None:

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import worlds
 from page_reader import TOKEN, Reader
 from selenium.webdriver import Keys
 
@@ -99,8 +100,18 @@ def test_an_experts_card_tells_where_it_comes_from(page: Reader) -> None:
     card = page.text("#expert-e1")
     assert f"{100 * expert['gate']['gain']:+.1f} points" in card
     assert "240 documents: 240 in version 2" in card
+    assert f"{expert['gate']['better']} better, {expert['gate']['worse']} worse" in card
     assert f"{expert['parameters']:,} weights" in card
     assert all(term in card for term in expert["serves"][0].split("-"))
+
+
+def test_an_experts_card_tells_its_traffic(page: Reader) -> None:
+    assert "nothing was asked since" in page.text("#expert-e1")
+    page.asked([worlds.query("law", number) for number in range(3)] + [worlds.query("sea", 5)])
+    page.open()
+    seen = page.json("/traffic")
+    assert (seen["queries"], seen["by_expert"]["e1"]) == (4, 3)
+    assert "a say in 3 of 4 queries since" in page.text("#expert-e1")
 
 
 def test_a_store_without_a_night_says_so(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import worlds
 from starlette.testclient import TestClient
 
+from state.store import Store
+
 Typed = Callable[..., Any]
+Serve = Callable[..., TestClient]
 
 
 @pytest.mark.parametrize(
@@ -28,6 +33,19 @@ def test_every_page_says_what_the_command_says(
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.json() == typed(*words)
+
+
+def test_traffic_counts_queries_by_the_experts_on_their_routes(serve: Serve, made: Path) -> None:
+    client = serve(Store.open(made))
+    law = {"query": worlds.query("law", 5), "version": 2}
+    route = client.post("/search", json=law).json()["answers"][0]["route"]
+    client.post("/search", json={**law, "leg": "lexical"})
+    client.post("/search", json={"queries": [worlds.query("sea", 3)] * 2})
+    seen = client.get("/traffic").json()
+    assert seen["queries"] == 3
+    assert seen["by_expert"]["e1"] == 1
+    assert seen["by_expert"]["frozen"] == 2 + ("frozen" in route)
+    assert 'nightshift_queries_total{expert="e1"} 1.0' in client.get("/metrics").text
 
 
 def test_health_says_what_is_served(client: TestClient) -> None:
