@@ -143,10 +143,10 @@ def fine_tune_on(
         int(rows[(made.candidates[rows] @ vector).argmax()])
         for rows, vector in zip(made.answers, near, strict=True)
     ]
-    _fine_tune(model, made.queries, texts, made.answers, np.array(best), seed)
+    fine_tune(model, made.queries, texts, made.answers, np.array(best), seed)
 
 
-def _fine_tune(
+def fine_tune(
     model: Encoder,
     queries: Sequence[str],
     passages: Sequence[str],
