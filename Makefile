@@ -6,16 +6,16 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test test-flows test-others test-page unit lint clean
+.PHONY: demo test test-nights test-others test-page unit lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/nightshift demo
 
 # Half of the suite waits for servers and kills: two processes halve the time, each on one thread.
 test: $(INSTALLED)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-flows test-others
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-nights test-others
 
-test-flows: $(INSTALLED)
+test-nights: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows
 
 test-others: $(INSTALLED)

@@ -54,7 +54,7 @@ type_in nightshift history
 type_in "MLFLOW_TRACKING_URI=sqlite:///store/mlflow/mlflow.db mlflow runs list --experiment-id 1 2>/dev/null"
 
 say "Two deployments fire together: one commit for what was pending"
-type_in "prefect --no-prompt deploy flows/nightly.py:nightly --name second --pool nightshift --param inbox=inbox | grep successfully"
+type_in "prefect --no-prompt deploy flows/shift/nightly.py:nightly --name second --pool nightshift --param inbox=inbox | grep successfully"
 deliver night-3
 type_in "prefect deployment run nightly/nightly >/dev/null & prefect deployment run nightly/second > /dev/null; wait"
 runs worker-1 3

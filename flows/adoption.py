@@ -83,9 +83,11 @@ def facts_of_expert(new: Candidate, kind: str, version: int, parent: str | None)
     training, overlay = new.training, new.overlay
     head = overlay.head if overlay else None
     ending = "" if overlay is None else BOTH if head is None else HEAD
+    # One that is all head is not called head and head.
+    method = new.expert.method + ending if new.expert.state() else new.expert.method
     return ExpertFacts(
         name=new.expert.name,
-        method=new.expert.method + ending,
+        method=method,
         kind=kind,
         parent=parent,
         born=version,

@@ -4,7 +4,7 @@
 
 Documents reach the index whatever becomes of the experts. Nothing is live before `publish`; a
 night that is killed is simply run again. `run` carries out the steps: by plain calls, or as tasks
-that Prefect sees (`flows/nightly.py`).
+that Prefect sees (`flows/shift/nightly.py`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pipeline.index import EXACT
 AUTOMATIC, MANUAL = "auto", "manual"
 QUERY, HEAD = "query", "head"
 CHOICES = {
-    "expert": ("lora", "prefix"),
+    "expert": ("lora", "prefix", HEAD),
     "router": ("softmax", "margin", "nearest", "top-k"),
     "compose": ("halves", "blend"),
     "side": (QUERY, HEAD, AUTOMATIC),
@@ -41,7 +41,9 @@ class Settings:
     gate_margin: float = _setting(0.0, "nDCG@10 an expert must surely gain on its kind", 0)
     gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
-    expert: str = _setting("lora", '"lora" or "prefix": how a new expert changes the encoder')
+    expert: str = _setting(
+        "lora", '"lora", "prefix", or "head": how a new expert changes the encoder, or not'
+    )
     router: str = _setting(
         "softmax", '"softmax", "margin", "nearest" or "top-k": how kinds share a query'
     )
@@ -76,6 +78,11 @@ class Settings:
                 raise UsageError(
                     f"{name} is {told}, not {getattr(self, name)!r}", hint="nightshift config"
                 )
+        if self.expert == HEAD != self.side:
+            raise UsageError(
+                f'expert = "{HEAD}" is nothing but a head, and side = "{self.side}" wants more',
+                hint=f"--side {HEAD}",
+            )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -133,8 +133,10 @@ def train(
 ) -> Training:
     """Train `expert` in place on `lessons`; everything else stays untouched."""
     started = time.monotonic()
-    course = _Course(encoder, lessons, seed, composition)
     start = expert.state()
+    if not start:
+        return Training(len(lessons.queries), 0, (), 0.0, stopped_early=False)
+    course = _Course(encoder, lessons, seed, composition)
     training = run(course, expert, started, minutes=minutes, seed=seed, progress=progress)
     expert.restore(between(start, expert.state(), KEPT))
     return training

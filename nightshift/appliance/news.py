@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from nightshift.errors import NightshiftError
 
 if TYPE_CHECKING:
-    from flows.plan import Plan, Run
+    from flows.shift.plan import Plan, Run
 
 SECONDS_BETWEEN_LOOKS = 5.0
 
@@ -27,7 +27,7 @@ class News:
 
     def first(self) -> str:
         """When the nights are; what ended before this moment is no news."""
-        from flows.plan import read_all, server
+        from flows.shift.plan import read_all, server
 
         try:
             with server() as client:
@@ -41,7 +41,7 @@ class News:
 
     def look(self) -> None:
         """Tell of runs that have ended, if it is time to look again."""
-        from flows.plan import last_over, server
+        from flows.shift.plan import last_over, server
 
         if time.monotonic() < self._next:
             return

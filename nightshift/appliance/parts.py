@@ -68,7 +68,7 @@ def nights(
 
     return Part(
         "nights",
-        Command((*PYTHON, "flows.served", orders), changes),
+        Command((*PYTHON, "flows.shift.served", orders), changes),
         _log(folder, "nights"),
         works=ready.exists,
         told=told,

@@ -116,11 +116,11 @@ def _clear(folder: Path, tell: Tell) -> None:
 
 
 def _check_schedule(wanted: Wanted, own: str | None) -> None:
-    from flows.cron import check
+    from flows.shift.cron import check
 
     check(wanted.cron or "0 2 * * *", wanted.timezone or "UTC")
     if own is None:
-        from flows.plan import server
+        from flows.shift.plan import server
 
         with server() as client:
             client.hello()
@@ -140,7 +140,7 @@ def _running(wanted: Wanted, to: Destination) -> Running:
 def _parts(
     wanted: Wanted, folder: Path, own: str | None, to: Destination, news: News
 ) -> Iterator[Part]:
-    from flows.served import Orders
+    from flows.shift.served import Orders
 
     server = parts.prefect(folder, wanted.port_prefect) if own else None
     if server:

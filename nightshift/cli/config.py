@@ -17,7 +17,7 @@ def config(as_json: JsonOption = False, debug: DebugOption = False) -> None:
 
     The schedule is read from prefect.yaml. A night keeps its settings: `nightshift show VERSION`.
     """
-    from flows.schedule import scheduled
+    from flows.shift.schedule import scheduled
     from flows.sources import sourced
 
     rows: list[dict[str, Any]] = [vars(one) for one in sourced()]

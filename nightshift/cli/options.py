@@ -41,7 +41,9 @@ MaxExpertsOption = Annotated[
 ]
 ExpertOption = Annotated[
     str | None,
-    typer.Option("--expert", help='How a new expert changes the encoder: "lora" or "prefix".'),
+    typer.Option(
+        "--expert", help='How a new expert changes the encoder: "lora", "prefix"; or not: "head".'
+    ),
 ]
 RouterOption = Annotated[
     str | None,

@@ -17,7 +17,7 @@ from nightshift.errors import NightshiftError, UsageError
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from flows.plan import Plan
+    from flows.shift.plan import Plan
 
 app = typer.Typer(help="When the nights are: show it, set it, pause it; or one night now.")
 
@@ -52,7 +52,7 @@ def set_(
     if cron is None and timezone is None:
         raise UsageError("nothing was said", hint='nightshift schedule set --cron "0 2 * * *"')
     with _server(store) as client:
-        from flows.plan import change
+        from flows.shift.plan import change
 
         change(client, cron, timezone)
         _show(client, as_json)
@@ -64,7 +64,7 @@ def pause(
 ) -> None:
     """Let nothing run by itself, neither nights nor weekly rounds, until `resume`."""
     with _server(store) as client:
-        from flows.plan import pause
+        from flows.shift.plan import pause
 
         pause(client)
         _show(client, as_json)
@@ -76,7 +76,7 @@ def resume(
 ) -> None:
     """Let nights and weekly rounds run by themselves again."""
     with _server(store) as client:
-        from flows.plan import resume
+        from flows.shift.plan import resume
 
         resume(client)
         _show(client, as_json)
@@ -90,7 +90,7 @@ def now(
     from nightshift.appliance.news import outcome, printable
 
     with _server(store) as client:
-        from flows.plan import run_now
+        from flows.shift.plan import run_now
 
         if err.is_terminal:
             with err.status("a night is lived through"):
@@ -119,7 +119,7 @@ def _server(store: Path) -> Iterator[SyncPrefectClient]:
     turn_to(store)
     from prefect.settings import PREFECT_API_URL
 
-    from flows.plan import server
+    from flows.shift.plan import server
 
     if not PREFECT_API_URL.value():
         raise NightshiftError(
@@ -131,7 +131,7 @@ def _server(store: Path) -> Iterator[SyncPrefectClient]:
 
 
 def _show(client: SyncPrefectClient, as_json: bool) -> None:
-    from flows.plan import read_all
+    from flows.shift.plan import read_all
 
     plans = read_all(client)
     if as_json:

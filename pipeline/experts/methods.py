@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.prefix import PrefixExpert
+from pipeline.experts.still import StillExpert
 from pipeline.experts.tuned import Tuned
 
-METHODS: Mapping[str, type[Tuned]] = {
+CHANGING: Mapping[str, type[Tuned]] = {
     method.method: method for method in (LoraExpert, PrefixExpert)
 }
+"""Those that change what the encoder says."""
+METHODS: Mapping[str, type[Tuned]] = {**CHANGING, StillExpert.method: StillExpert}

@@ -26,6 +26,7 @@ OTHERS = {
     "prefix": Settings(expert="prefix", side="query"),
     "prefix, blended": Settings(expert="prefix", compose="blend", side="query"),
     "lora, blended": Settings(router="margin", compose="blend", side="query"),
+    "head": Settings(expert="head", router="top-k"),
 }
 """Ways that are not the default."""
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
@@ -73,7 +74,9 @@ def test_its_expert_goes_live_and_helps(
         assert facts.method == live.settings.expert == settings.expert
         assert live.modules.compose == settings.compose
         assert live.modules.router.rule == settings.router
-        assert facts.parameters == live.experts["e1"].parameter_count
+        head = live.overlays["e1"].head if "e1" in live.overlays else None
+        parts = (live.experts["e1"], *([head] if head else []))
+        assert facts.parameters == sum(part.parameter_count for part in parts) > 0
         folder = spawned_store.parent / "law"
         learned = evaluate(live, folder, leg="dense")
         frozen = evaluate(live, folder, frozen=True)
@@ -123,5 +126,10 @@ def test_experts_are_not_asked_in_a_form_that_they_were_not_taught(
 
 
 def test_a_method_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(UsageError, match=r'expert is "lora" or "prefix", not .prompt.'):
+    with pytest.raises(UsageError, match=r'expert is "lora" or "prefix" or "head", not .prompt.'):
         Settings(expert="prompt")
+
+
+def test_an_expert_that_is_all_head_needs_a_head() -> None:
+    with pytest.raises(UsageError, match=r'nothing but a head, and side = "query" wants more'):
+        Settings(expert="head", side="query")

@@ -33,7 +33,7 @@ ARTIFACTS = """
 import sys
 from pathlib import Path
 from prefect import flow
-from flows.artifacts import publish_artifacts
+from flows.shift.artifacts import publish_artifacts
 from state.store import Store
 flow(lambda: publish_artifacts(Store.open(Path(sys.argv[1])), [2]), name="told")()
 """

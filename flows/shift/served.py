@@ -1,4 +1,4 @@
-"""The process in which the nights of `nightshift up` live: `python -m flows.served PAGE`.
+"""The process in which the nights of `nightshift up` live: `python -m flows.shift.served PAGE`.
 
 It deploys `nightly`, `weekly` and `approval` to the Prefect server at PREFECT_API_URL, puts right
 what an earlier one left there, and carries out what is due, one run at a time. PAGE is Orders as
@@ -25,14 +25,14 @@ from prefect.runner import Runner
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.asking import approval
 from flows.checks.schedule import FLOWS
-from flows.cron import local_timezone
-from flows.late import bury_dead_runs
-from flows.nightly import nightly
-from flows.plan import cron_of
-from flows.silence import watch_for_silence
-from flows.weekly import weekly
+from flows.shift.asking import approval
+from flows.shift.cron import local_timezone
+from flows.shift.late import bury_dead_runs
+from flows.shift.nightly import nightly
+from flows.shift.plan import cron_of
+from flows.shift.silence import watch_for_silence
+from flows.shift.weekly import weekly
 from nightshift.errors import UsageError
 
 SECONDS_BETWEEN_LOOKS = 2

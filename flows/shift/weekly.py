@@ -11,9 +11,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.late import call_off_late_runs
-from flows.tasks import as_task
-from flows.verdict import verdict
+from flows.shift.late import call_off_late_runs
+from flows.shift.tasks import as_task
+from flows.shift.verdict import verdict
 from nightshift.errors import StoreBusy
 from state.store import Store
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def weekly(store: str = "store") -> State[None]:
     """Keep the store small and sound; a damaged byte fails the run, so that somebody looks."""
     # Who deploys this, and then waits for the hour, needs none of it in memory.
-    from flows.artifacts import publish_rounds
     from flows.maintenance import maintain
     from flows.mirror import mirror
+    from flows.shift.artifacts import publish_rounds
 
     call_off_late_runs()
     shelf = Store.open(Path(store))

@@ -16,9 +16,9 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.late import call_off_late_runs
-from flows.tasks import as_task
-from flows.verdict import in_a_line, verdict
+from flows.shift.late import call_off_late_runs
+from flows.shift.tasks import as_task
+from flows.shift.verdict import in_a_line, verdict
 from nightshift.errors import NothingToDo, StoreBusy
 from state.store import Store
 
@@ -27,11 +27,11 @@ from state.store import Store
 def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     """Live through every batch that waits in `inbox`; the state says what came of it."""
     # Who deploys this, and then waits for the hour, needs none of it in memory.
-    from flows.artifacts import publish_artifacts
-    from flows.asking import ask_for_words
     from flows.mirror import mirror
     from flows.night import update
-    from flows.progressing import Progressing
+    from flows.shift.artifacts import publish_artifacts
+    from flows.shift.asking import ask_for_words
+    from flows.shift.progressing import Progressing
     from flows.sources import settings_from
     from pipeline.inbox import pending
 

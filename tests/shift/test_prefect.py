@@ -6,7 +6,6 @@ Prefect runs in processes of its own, and is asked over its REST interface.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from state.store import Store
 ROOT = Path(__file__).parents[2]
 NIGHT = """
 import sys
-from flows.nightly import nightly
+from flows.shift.nightly import nightly
 state = nightly(sys.argv[1], sys.argv[2], return_state=True)
 print(f"{state.type.value}: {state.message}")
 """
@@ -32,16 +31,6 @@ from flows.checks.schedule import schedule
 for check in schedule():
     print(f"{check.name}: {check.state}: {check.told}")
 """
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, first_store: Path, empty_mlflow: Path) -> Path:
-    folder = tmp_path_factory.mktemp("shift")
-    shutil.copytree(first_store, folder / "store")
-    (folder / "store" / "mlflow").mkdir()
-    shutil.copy(empty_mlflow, folder / "store" / "mlflow" / "mlflow.db")
-    (folder / "inbox").mkdir()
-    return folder
 
 
 @pytest.fixture(scope="module")

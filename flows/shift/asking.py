@@ -17,7 +17,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.states import Completed
 
-from flows.tasks import as_task
+from flows.shift.tasks import as_task
 from nightshift.errors import UsageError
 from state.manifest import digest
 from state.store import Store

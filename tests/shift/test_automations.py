@@ -13,7 +13,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from flows.night import Night
 from flows.outcome import Outcome
-from flows.verdict import NAMES, verdict
+from flows.shift.verdict import NAMES, verdict
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 EVENT = "prefect.flow-run."

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -127,13 +126,7 @@ def wait_until(true: Callable[[], bool], what: str, told: Callable[[], Any] = st
 
 
 @pytest.fixture(scope="module")
-def appliance(
-    tmp_path_factory: pytest.TempPathFactory, first_store: Path, empty_mlflow: Path
-) -> Iterator[Appliance]:
-    folder = tmp_path_factory.mktemp("up")
-    shutil.copytree(first_store, folder / "store")
-    (folder / "store" / "mlflow").mkdir()
-    shutil.copy(empty_mlflow, folder / "store" / "mlflow" / "mlflow.db")
+def appliance(folder: Path) -> Iterator[Appliance]:
     worlds.write_batch(folder / "inbox" / "monday", "sea", range(300, 340))
     appliance = Appliance(folder)
     appliance.start("--cron", "* * * * *", "--timezone", "UTC")

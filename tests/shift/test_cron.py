@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from flows.cron import nights
+from flows.shift.cron import nights
 
 SPRING = {"Europe/Berlin": date(2027, 3, 28), "America/New_York": date(2027, 3, 14)}
 AUTUMN = {"Europe/Berlin": date(2027, 10, 31), "America/New_York": date(2027, 11, 7)}

@@ -1,0 +1,1 @@
+"""What Prefect sees: flows and their tasks, states, artifacts, schedules, automations."""
