@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows.page import said
 from state.manifest import Manifest
 from state.pins import pinned
 from state.store import Store
@@ -39,7 +40,7 @@ def _row(manifest: Manifest, live: bool, pinned: str | None) -> dict[str, Any]:
         "documents": facts["live_documents"],
         "experts": len(facts["live_experts"]),
         "expert_parameters": facts["expert_parameters"],
-        "reason": manifest.reason,
+        "reason": said(manifest),
         "seconds": facts["seconds"],
         "live": live,
         "pinned": pinned,

@@ -45,17 +45,27 @@ def reason(manifest: Manifest) -> str:
     'spawn k2 moon-tides, wait (3 documents)'
     """
     if manifest.kind in OWN_WORDS:
-        return manifest.reason
+        return said(manifest)
     if manifest.kind in OF_EXPERTS:
         return str(manifest.facts[manifest.kind]["expert"])
     ids = kind_ids(manifest.facts)
     told = [
         f"{each['outcome']} {ids[each['kind']]} {each['kind']}"
         if each["kind"] in ids
-        else f"{each['outcome']} ({each['documents']} documents)"
+        else f"{each['outcome']} ({_counted(each['documents'])})"
         for each in manifest.facts.get("outcomes", [])
     ]
     return ", ".join(told) or ("documents changed" if manifest.kind == "night" else manifest.kind)
+
+
+def _counted(documents: int) -> str:
+    return f"{documents} {'document' if documents == 1 else 'documents'}"
+
+
+def said(manifest: Manifest) -> str:
+    """Its own words; a rollback's with the version that it went back to."""
+    back = manifest.facts.get("rollback")
+    return f"to version {back['to']}: {manifest.reason}" if back else manifest.reason
 
 
 def decision(manifest: Manifest) -> str:
@@ -63,7 +73,7 @@ def decision(manifest: Manifest) -> str:
     facts = manifest.facts
     lines = [f"# Version {manifest.version}: {manifest.kind}", "", reason(manifest), ""]
     changes = [f"{count} {what}" for what, count in facts.get("documents", {}).items() if count]
-    lines += [f"Documents: {', '.join(changes) or 'no change'}.", *_test(facts)]
+    lines += [f"Documents: {', '.join(changes) or 'no change'}.{_waited(facts)}", *_test(facts)]
     outcomes = facts.get("outcomes", [])
     if outcomes:
         lines += [
@@ -73,6 +83,14 @@ def decision(manifest: Manifest) -> str:
             *(_row(outcome, kind_ids(facts)) for outcome in outcomes),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _waited(facts: Mapping[str, Any]) -> str:
+    """What was decided besides of documents that came on earlier nights."""
+    came = facts.get("documents", {})
+    decided = sum(each["documents"] for each in facts.get("outcomes", []))
+    earlier = decided - sum(came.get(what, 0) for what in ("added", "updated", "quarantined"))
+    return f" {_counted(earlier)} had waited." if earlier > 0 else ""
 
 
 def _test(facts: Mapping[str, Any]) -> list[str]:

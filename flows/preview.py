@@ -7,12 +7,12 @@ they came alone, for what the earlier ones would change is not known yet.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from flows.clock import Clock
 from flows.encoding import Encoding, encode, encoded_before
-from flows.groups import facts_of
+from flows.groups import SPANS_EACH, facts_of
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.night import Night, detect, outcomes_of, refused_nights
@@ -22,6 +22,7 @@ from nightshift.errors import NothingToDo
 from pipeline.chosen import Chosen
 from pipeline.crossfit import FOLDS
 from pipeline.decision import wish
+from pipeline.documents import Key
 from pipeline.kinds import groups_of
 from pipeline.progress import Progress, silent
 from pipeline.terms import name_of
@@ -72,8 +73,7 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
             here = [sample[row] for row in rows if row < findings.night]
             count = round(scale * len(here)) + int((rows >= findings.night).sum())
             keys = {document.key for document in here}
-            pairs = sum(pair.key in keys for pair in intake.pairs) or 2 * len(here)
-            teaching = round(0.9 * scale * pairs)
+            teaching = round(0.9 * scale * _asked(intake, keys))
             total = count + (kind.documents if kind else 0)
             had = len(kind.questions.teaching) if kind else 0
             outcome, reason = wish(facts_of(kind), total, teaching + had)
@@ -89,6 +89,13 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
         len(fresh),
         clock.seconds,
     )
+
+
+def _asked(intake: Intake, keys: Collection[Key]) -> int:
+    """Queries about these documents: people's and, of those that nobody asked about, made ones."""
+    real = [pair.key for pair in intake.pairs if pair.key in keys]
+    made = SPANS_EACH * (len(keys) - len(set(real)))
+    return len(real) + min(made, len(real)) if real else 2 * len(keys)
 
 
 def _training_seconds(live: Live, queries: int) -> float:

@@ -10,10 +10,11 @@ from pipeline.index import EXACT
 
 AUTOMATIC, MANUAL = "auto", "manual"
 QUERY, HEAD = "query", "head"
+MIXTURE, BLEND = "mixlora", "blend"
 CHOICES = {
-    "expert": ("lora", "prefix", HEAD),
+    "expert": ("lora", "prefix", MIXTURE, HEAD),
     "router": ("softmax", "margin", "nearest", "top-k"),
-    "compose": ("halves", "blend"),
+    "compose": ("halves", BLEND),
     "side": (QUERY, HEAD, AUTOMATIC),
     "approval": (AUTOMATIC, MANUAL),
 }
@@ -42,7 +43,8 @@ class Settings:
     gate_tolerance: float = _setting(0.005, "nDCG@10 that any other kind may lose", 0)
     train_minutes: float = _setting(30.0, "minutes that one night may train", 0)
     expert: str = _setting(
-        "lora", '"lora", "prefix", or "head": how a new expert changes the encoder, or not'
+        "lora",
+        '"lora", "prefix", "mixlora"; or "head": how a new expert changes the encoder, or not',
     )
     router: str = _setting(
         "softmax", '"softmax", "margin", "nearest" or "top-k": how kinds share a query'
@@ -78,6 +80,10 @@ class Settings:
                 raise UsageError(
                     f"{name} is {told}, not {getattr(self, name)!r}", hint="nightshift config"
                 )
+        if (self.expert, self.compose) == (MIXTURE, BLEND):
+            raise UsageError(
+                f'expert = "{MIXTURE}" has no sum for compose = "{BLEND}"', hint="--compose halves"
+            )
         if self.expert == HEAD != self.side:
             raise UsageError(
                 f'expert = "{HEAD}" is nothing but a head, and side = "{self.side}" wants more',

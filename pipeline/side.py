@@ -106,7 +106,7 @@ class BothSides:
         """An expert, and its overlay calibrated on queries that never taught it."""
         trial, encoder = self.trial, self.trial.live.encoder
         made, texts = self._lessons(questions)
-        expert = trial.fresh(name, self.parent)
+        expert = trial.fresh(name, self.parent, questions)
         training = trial.guarded(
             expert,
             lambda: train_both(
@@ -119,6 +119,7 @@ class BothSides:
                 progress=trial.progress,
             ),
         )
+        expert.settle(made.queries)
         part = lay(encoder, expert, trial.library, self.keys, trial.progress)
         overlay = Overlay((part,))
         learn, held = split(made.groups, np.random.default_rng(trial.seed))

@@ -133,8 +133,9 @@ def train(
 ) -> Training:
     """Train `expert` in place on `lessons`; everything else stays untouched."""
     started = time.monotonic()
-    start = expert.state()
-    if not start:
+    learns, start = bool(expert.trainable()), expert.state()
+    expert.freeze()
+    if not learns:
         return Training(len(lessons.queries), 0, (), 0.0, stopped_early=False)
     course = _Course(encoder, lessons, seed, composition)
     training = run(course, expert, started, minutes=minutes, seed=seed, progress=progress)
@@ -260,7 +261,9 @@ class _Course(Candidates):
         vectors = self._vectors(rows)
         columns, place = self.sampled(rows)
         logits = vectors @ self.candidates[columns].T / TEMPERATURE
-        return ranked(logits, self.answers_among(rows, place))
+        loss = ranked(logits, self.answers_among(rows, place))
+        owed: torch.Tensor | float = self.encoder.guest.penalty(self.lengths[rows].tolist())
+        return loss + owed
 
     def _vectors(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> torch.Tensor:
         learned = self.encoder.embed([self.tokens[row] for row in rows])

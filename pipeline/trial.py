@@ -20,6 +20,7 @@ from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.methods import METHODS
+from pipeline.experts.mixlora import MixLora
 from pipeline.experts.weights import Weights, mean_of
 from pipeline.gate import BOUNDS, Bounds, judge
 from pipeline.head import Head, train_head
@@ -32,7 +33,7 @@ from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.training import Training, together, train
-from pipeline.tried import Tried, hear, quality
+from pipeline.tried import Tried, each_once, hear, quality
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,17 @@ class Trial:
         and by a head over the documents `laid`, if that is better.
         """
         judging, teaching = questions.judging, questions.teaching
+        parent = parent or self._forebear()
         if not len(teaching):
-            expert = self.fresh(name, parent)
+            expert = self.fresh(name)
             return self.candidate(kind, expert, self.live.router, Tried(), judging, None)
         parts = [
             self._out_of_fold(kind, questions, fold, f"{name}-fold{fold}", parent, laid)
             for fold in folds_for(questions)
         ]
-        expert = self.fresh(name, parent)
+        expert = self.fresh(name, parent, teaching)
         training = self._fitted(expert, teaching, parts)
+        expert.settle(each_once(teaching)[0])
         head = self._head(teaching, [part.head for part in parts if part.head]) if laid else None
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
@@ -100,9 +103,16 @@ class Trial:
         alone = self.candidate(kind, expert, router, own, asked, training)
         return with_first_fold(alone, [part.tried for part in parts])
 
+    def _forebear(self) -> Expert | None:
+        """Where a new expert starts: a mixture grows out of the one that has grown most."""
+        mixtures = [one for one in self.live.experts.values() if isinstance(one, MixLora)]
+        if self.method != MixLora.method or not mixtures:
+            return None
+        return max(mixtures, key=lambda one: sum(one.sizes))
+
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""
-        expert = self.fresh(name, candidate.expert)
+        expert = candidate.expert.copy(name)
         candidate.expert.detach()
         return replace(candidate, expert=expert)
 
@@ -126,7 +136,8 @@ class Trial:
         asked = judges_of_fold(questions, fold, self.spent)
         if not len(learn) or not len(asked):
             return Part()
-        expert = self.fresh(name, parent)
+        # The parts of one expert grow where the whole does.
+        expert = self.fresh(name, parent, questions.teaching)
         try:
             training = self._teach(expert, learn, self.minutes / FOLDS)
             points = prototypes_of(learn.typical.vectors, self.seed)
@@ -166,13 +177,13 @@ class Trial:
         vectors = [asked.judging.vectors for asked in held_out.values()]
         return self.live.router.with_kind(kind, points, expert).calibrated(np.concatenate(vectors))
 
-    def fresh(self, name: str, parent: Expert | None) -> Expert:
-        """An expert of the parent's method and weights, or untaught and of the trial's method."""
-        method = METHODS[self.method if parent is None else parent.method]
-        expert = method.new(self.live.encoder, name, self.seed)
-        if parent is not None:
-            expert.restore(parent.state())
-        return expert
+    def fresh(
+        self, name: str, parent: Expert | None = None, asked: Questions | None = None
+    ) -> Expert:
+        """The parent's heir, to learn what is asked; or an untaught expert."""
+        if parent is None or asked is None:
+            return METHODS[self.method].new(self.live.encoder, name, self.seed)
+        return parent.heir(name, self.seed, each_once(asked)[0])
 
     def _teach(self, expert: Expert, questions: Questions, minutes: float) -> Training:
         made = lessons(questions, self.library)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.quality.systems import mixlora, published, router_retriever
+from bench.quality.systems import mixlora, router_retriever
 from bench.quality.systems.entries import ENTRIES
 from bench.quality.systems.frozen import FLOOR
 from nightshift.errors import UsageError
@@ -23,7 +23,7 @@ QUERY_SIDE = (
     "never-growing",
     "joint-lora",
 )
-PUBLISHED = (*published.SETTINGS, router_retriever.NAME, "ddr", "sb-moe", *mixlora.RULES)
+PUBLISHED = ("dar", router_retriever.NAME, "ddr", "sb-moe", *mixlora.RULES)
 DETECTORS = "detectors"
 """Not a system, but asked for like one."""
 BOTH_SIDES = ("ours-both-sides", "full-ft", "full-ft-qdc", "joint-full-ft")

@@ -75,7 +75,7 @@ def _reading(live: Live) -> Iterator[Check]:
         expert = METHODS[live.settings.expert].new(encoder, "probe", seed=0)
         weights = expert.parameter_count
         expert.detach()
-        yield ok("experts", f"the encoder takes them, {weights:,} weights each")
+        yield ok("experts", f"the encoder takes them, {weights:,} weights each, heads apart")
     except NightshiftError as error:
         yield broken("encoder", error.message, error.hint)
 

@@ -28,7 +28,8 @@ DECISION, DRIFT, GATE, RECORD, ROUNDS = (
 def publish_artifacts(store: Store, versions: Sequence[int]) -> None:
     """Show what came of these versions, or that nothing did, and where MLflow has the record."""
     manifests = [store.manifest(version) for version in versions]
-    pages = [decision(manifest) for manifest in manifests] or ["Nothing to do."]
+    live = store.head().version
+    pages = [decision(one) for one in manifests] or [f"Nothing to do; version {live} is live."]
     create_markdown_artifact("\n\n".join(pages), key=DECISION, description="What was decided")
     for key, told, rows in (
         (DRIFT, "How foreign each layer found the night", drift),

@@ -7,7 +7,7 @@ The same deployments by name, whoever carries them out: `nightshift up`, or a wo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import TERMINAL_STATES, DeploymentSchedule, FlowRun
+from prefect.client.schemas.objects import TERMINAL_STATES, DeploymentSchedule, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
@@ -77,10 +77,15 @@ class Plan:
     paused: bool
     next: tuple[datetime, ...]
     last: Run | None
+    running: Run | None
+    """The one that is under way."""
 
     def as_json(self) -> dict[str, Any]:
-        last = self.last.as_json() if self.last else None
-        return {**vars(self), "next": [_iso(night) for night in self.next], "last": last}
+        runs = {
+            name: run.as_json() if run else None
+            for name, run in (("last", self.last), ("running", self.running))
+        }
+        return {**vars(self), "next": [_iso(night) for night in self.next], **runs}
 
 
 @contextmanager
@@ -103,7 +108,8 @@ def read(client: SyncPrefectClient, flow: str = NIGHTLY, now: datetime | None = 
     paused = deployment.paused or not (schedule and schedule.active)
     cron, timezone = plan.cron if plan else None, (plan.timezone if plan else None) or "UTC"
     coming = () if paused or not cron else nights(cron, timezone, SHOWN, now or datetime.now(UTC))
-    return Plan(flow, cron, timezone, paused, tuple(coming), last_over(client, flow))
+    last, running = last_over(client, flow), under_way(client, flow)
+    return Plan(flow, cron, timezone, paused, tuple(coming), last, running)
 
 
 def read_all(client: SyncPrefectClient) -> list[Plan]:
@@ -158,15 +164,26 @@ def run_now(client: SyncPrefectClient, patience: float | None = None) -> Run:
 
 def last_over(client: SyncPrefectClient, flow: str) -> Run | None:
     """The run of this flow that ended last, whoever started it."""
-    found = client.read_flow_runs(
+    found = _runs(client, flow, TERMINAL_STATES, FlowRunSort.END_TIME_DESC)
+    return next((_run(run, flow) for run in found if not _called_off(run)), None)
+
+
+def under_way(client: SyncPrefectClient, flow: str) -> Run | None:
+    """The run of this flow that is being carried out."""
+    found = _runs(client, flow, {StateType.RUNNING}, FlowRunSort.START_TIME_DESC)
+    return next((_run(run, flow) for run in found), None)
+
+
+def _runs(
+    client: SyncPrefectClient, flow: str, states: Collection[StateType], sort: FlowRunSort
+) -> list[FlowRun]:
+    kinds = FlowRunFilterStateType(any_=list(states))
+    return client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES)))
-        ),
-        sort=FlowRunSort.END_TIME_DESC,
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=kinds)),
+        sort=sort,
         limit=10,
     )
-    return next((_run(run, flow) for run in found if not _called_off(run)), None)
 
 
 def deployed(client: SyncPrefectClient, flow: str) -> DeploymentResponse:

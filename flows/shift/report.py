@@ -22,7 +22,7 @@ def drift(manifest: Manifest) -> list[Row]:
             "layer": layer,
             "beyond 95 %": f"{100 * share:.1f} %",
             "usual": f"{100 * (1 - DRIFT_LEVEL):.0f} %",
-            "counts as new above": f"{100 * threshold:.0f} %",
+            "unusual above": f"{100 * threshold:.0f} %",
         }
         for layer, share in zip(seen["layers"], seen["drift"], strict=True)
     ]

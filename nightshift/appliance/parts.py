@@ -14,6 +14,9 @@ from nightshift.appliance.ports import HOST
 from nightshift.appliance.watch import Part
 
 PYTHON = (sys.executable, "-m")
+RUNS = "/#/experiments/1/runs?workflowType=machine_learning"
+"""Where MLflow lists nights; its first page is about traces, of which there are none. Ours is the
+first experiment beside MLflow's own."""
 QUIETLY = {
     "PYTHONSAFEPATH": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -99,7 +102,7 @@ def mlflow(folder: Path, uri: str, receipts: Path, port: int) -> Part:
         Command((*PYTHON, "mlflow", "server", *options), changes),
         _log(folder, "mlflow"),
         works=_answers(f"{address}/health"),
-        told=lambda: address,
+        told=lambda: address + RUNS,
         may_start=lambda: any(receipts.glob("*.json")),
     )
 

@@ -69,6 +69,9 @@ def show(
     counts = ", ".join(f"{n} {what}" for what, n in facts["documents"].items() if n)
     out.print(f"  documents  {page['documents']:,} ({counts or 'no change'})")
     out.print(f"  experts    {', '.join(facts['live_experts']) or 'none'}")
+    spent = ", ".join(f"{step} {took:.1f} s" for step, took in page["seconds"].items() if took)
+    if spent:
+        out.print(f"  took       {spent}")
     _show_decisions(facts)
     for entry in facts.get("quarantined", []):
         out.print(f"  [red]quarantined[/red] {plain(entry['where'])}: {plain(entry['reason'])}")

@@ -42,7 +42,8 @@ MaxExpertsOption = Annotated[
 ExpertOption = Annotated[
     str | None,
     typer.Option(
-        "--expert", help='How a new expert changes the encoder: "lora", "prefix"; or not: "head".'
+        "--expert",
+        help='How a new expert changes the encoder: "lora", "prefix", "mixlora"; or not: "head".',
     ),
 ]
 RouterOption = Annotated[

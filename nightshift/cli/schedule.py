@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -149,5 +150,8 @@ def _tell(plan: Plan) -> None:
     out.print(f"[bold]{plan.flow}[/bold]  {plain(when)}{paused}")
     for night in plan.next:
         out.print(f"  next  {night:%a %d %b %Y %H:%M %z}")
+    if plan.running and plan.running.start:
+        since = plan.running.start.astimezone(ZoneInfo(plan.timezone))
+        out.print(f"  now   under way since {since:%a %d %b %Y %H:%M:%S %z}")
     last = told(plan.last, plan.timezone) if plan.last else "none yet"
     out.print(f"  last  {last}", markup=False, soft_wrap=True)

@@ -32,7 +32,7 @@ def tell_nights(nights: Sequence[Night]) -> None:
     """What each batch led to: documents, decisions with their reasons, seconds."""
     for night in nights:
         changes = ", ".join(f"{count} {what}" for what, count in night.documents.items() if count)
-        version = f"version {night.version}" if night.version else "no new version"
+        version = f"version {night.version}" if night.version else "no version yet"
         out.print(f"[bold]{plain(night.batch)}[/bold]: {version}; {changes or 'no change'}")
         for outcome in night.outcomes:
             tell_outcome(outcome)

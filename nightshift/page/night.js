@@ -38,11 +38,16 @@ function told(night) {
     const noun = one.documents === 1 ? "document" : "documents";
     return [`${when} ${count(one.documents)} ${noun} `, one.subject, "came and ", one.verb, ...leaving, "."];
   }
-  const came = night.outcomes.reduce((sum, part) => sum + part.documents, 0);
+  const decided = night.outcomes.reduce((sum, part) => sum + part.documents, 0);
+  const { added = 0, updated = 0, quarantined = 0 } = night.facts.documents ?? {};
+  const waited = Math.max(0, decided - added - updated - quarantined);
+  const came = waited
+    ? `${counted(decided - waited, "document")} came, ${count(waited)} had waited`
+    : `${counted(decided, "document")} came`;
   const parts = [one, ...others].map((part, place) => [
     ["", ", and ", ", "][place === 0 ? 0 : place === others.length ? 1 : 2],
     `${count(part.documents)} `, part.subject, part.verb]);
-  return [`${when} ${count(came)} documents came: `, parts, ...leaving, "."];
+  return [`${when} ${came}: `, parts, ...leaving, "."];
 }
 
 /**

@@ -107,7 +107,7 @@ def _check_token(headers: Headers, token: str | None) -> None:
         raise Refused(
             403,
             "this needs a token, and the service was started without one",
-            "NIGHTSHIFT_TOKEN=... nightshift serve",
+            "NIGHTSHIFT_TOKEN=... nightshift serve, or up",
         )
     scheme, _, given = headers.get("authorization", "").partition(" ")
     # Both are compared as bytes, in a time that tells nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 
@@ -16,6 +16,8 @@ class Expert(Protocol):
     name: str
     method: ClassVar[str]
     learning_rate: ClassVar[float]
+    story: str | None
+    """What is to be told of how it came to be, beside what the gate says."""
 
     @property
     def parameter_count(self) -> int:
@@ -33,6 +35,22 @@ class Expert(Protocol):
 
         The experts are of this one's method.
         """
+        ...
+
+    def copy(self, name: str) -> Self:
+        """The same expert under another name."""
+        ...
+
+    def heir(self, name: str, seed: int, queries: Sequence[str]) -> Self:
+        """An expert that starts where this one is, to learn from these queries."""
+        ...
+
+    def penalty(self, lengths: Sequence[int]) -> torch.Tensor | float:
+        """What is added to the loss of a batch of texts of so many tokens that has just passed."""
+        ...
+
+    def settle(self, queries: Sequence[str]) -> None:
+        """Its weights are final: take note of what taught it."""
         ...
 
     def trainable(self) -> list[torch.nn.Parameter]:

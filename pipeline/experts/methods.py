@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.experts.lora import LoraExpert
+from pipeline.experts.mixlora import MixLora
 from pipeline.experts.prefix import PrefixExpert
 from pipeline.experts.still import StillExpert
 from pipeline.experts.tuned import Tuned
@@ -12,5 +13,8 @@ from pipeline.experts.tuned import Tuned
 CHANGING: Mapping[str, type[Tuned]] = {
     method.method: method for method in (LoraExpert, PrefixExpert)
 }
-"""Those that change what the encoder says."""
-METHODS: Mapping[str, type[Tuned]] = {**CHANGING, StillExpert.method: StillExpert}
+"""Those that peft makes, in its format."""
+METHODS: Mapping[str, type[Tuned]] = {
+    **CHANGING,
+    **{method.method: method for method in (MixLora, StillExpert)},
+}

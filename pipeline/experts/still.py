@@ -36,6 +36,9 @@ class StillExpert(Tuned):
     def load(cls, encoder: Encoder, name: str, folder: Path) -> Self:
         return cls(encoder, name)
 
+    def trainable(self) -> list[torch.nn.Parameter]:
+        return []
+
     def state(self) -> Weights:
         return {}
 

@@ -29,6 +29,8 @@ class Tuned(ABC):
     def __init__(self, encoder: Encoder, name: str) -> None:
         self.encoder = encoder
         self.name = name
+        self.story: str | None = None
+        """What is to be told of how it came to be, beside what the gate says."""
 
     @classmethod
     @abstractmethod
@@ -39,6 +41,24 @@ class Tuned(ABC):
     @abstractmethod
     def load(cls, encoder: Encoder, name: str, folder: Path) -> Self:
         """An expert from its folder; its config is read, none of it is run."""
+
+    def copy(self, name: str) -> Self:
+        """The same expert under another name."""
+        other = type(self).new(self.encoder, name, seed=0)
+        other.restore(self.state())
+        return other
+
+    def heir(self, name: str, seed: int, queries: Sequence[str]) -> Self:
+        """An expert that starts where this one is, to learn from these queries."""
+        return self.copy(name)
+
+    def penalty(self, lengths: Sequence[int]) -> torch.Tensor | float:
+        """What is added to the loss of a batch of texts of so many tokens that has just passed."""
+        return 0.0
+
+    def settle(self, queries: Sequence[str]) -> None:
+        """Its weights are final: take note of what taught it. Most have nothing to note."""
+        return None
 
     @abstractmethod
     def state(self) -> Weights:

@@ -105,7 +105,7 @@ def test_rollback_asks_for_a_reason_and_keeps_it(run: Run, store: Path, tmp_path
     assert dry["live_documents"] == {"before": 80, "after": 60}
     done = run("rollback", "--reason", "too early", "--documents", "--json").json
     assert (done["version"], done["to"]) == (3, 1)
-    assert run("history", "--json").json[-1]["reason"] == "too early"
+    assert run("history", "--json").json[-1]["reason"] == "to version 1: too early"
 
 
 def test_evaluate_gives_the_promised_keys_and_drops_what_is_gone(

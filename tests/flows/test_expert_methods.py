@@ -97,7 +97,7 @@ def test_the_next_expert_may_be_of_another_method(
     spawned: Store, tmp_path: Path, settings: Settings
 ) -> None:
     """What serves already goes on as it was made."""
-    before = answers(spawned)[0]
+    before, there = answers(spawned)[0], spawned.manifest().facts["live_documents"]
     batch = worlds.write_batch(tmp_path / "ore", "ore", range(150))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "EPOCHS", 12)
@@ -106,7 +106,8 @@ def test_the_next_expert_may_be_of_another_method(
         methods = {name: facts.method for name, facts in live.modules.experts.items()}
         assert methods == {"e1": settings.expert, "e2": "lora"}
         assert {name: expert.method for name, expert in live.experts.items()} == methods
-    assert [hit.number for hit in answers(spawned)[0]][:3] == [hit.number for hit in before][:3]
+    older = [hit.number for hit in answers(spawned)[0] if hit.number < there]
+    assert older[:3] == [hit.number for hit in before][:3]
 
 
 def test_experts_are_not_asked_in_a_form_that_they_were_not_taught(
@@ -126,7 +127,9 @@ def test_experts_are_not_asked_in_a_form_that_they_were_not_taught(
 
 
 def test_a_method_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(UsageError, match=r'expert is "lora" or "prefix" or "head", not .prompt.'):
+    with pytest.raises(
+        UsageError, match=r'expert is "lora" or "prefix" or "mixlora" or "head", not'
+    ):
         Settings(expert="prompt")
 
 

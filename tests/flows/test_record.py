@@ -70,7 +70,7 @@ def told(folder: Path, *versions: Manifest) -> list[Record]:
 def test_a_night_is_told_in_figures(tmp_path: Path) -> None:
     [record] = told(tmp_path / "store", night())
     assert record.name == (
-        "night 1: spawn k2 court-judge, wait (2 documents), quarantine (1 documents)"
+        "night 1: spawn k2 court-judge, wait (2 documents), quarantine (1 document)"
     )
     assert record.model == "nightshift"
     assert record.milliseconds == 1935367200000
@@ -131,7 +131,7 @@ def test_a_night_is_told_in_figures(tmp_path: Path) -> None:
 def test_the_decision_is_a_page_of_markdown() -> None:
     page = decision(night()).splitlines()
     assert page[0] == "# Version 1: night"
-    assert page[2] == "spawn k2 court-judge, wait (2 documents), quarantine (1 documents)"
+    assert page[2] == "spawn k2 court-judge, wait (2 documents), quarantine (1 document)"
     [spawn] = [line for line in page if line.startswith("| spawn")]
     assert spawn == (
         "| spawn | k2 court-judge | 200 | e1 | gains 8.1 points | "

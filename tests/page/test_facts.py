@@ -37,9 +37,9 @@ def test_a_night_of_several_parts_and_long_ago(
     told = open_page(busy_store).text("#sentence")
     gain = r"\(\+\d+\.\d points of nDCG@10\)"
     part = rf"240 of a new kind, [\w-]+, were given an expert of their own, e1 {gain}"
-    assert re.fullmatch(
-        rf"In the last night, \d+ d( \d+ h)? ago, 480 documents came: {part}, and {part}\.", told
-    ), told
+    when = r"In the last night, \d+ d( \d+ h)? ago"
+    came = "240 documents came, 240 had waited"
+    assert re.fullmatch(rf"{when}, {came}: {part}, and {part}\.", told), told
 
 
 def test_growth_has_the_figures_of_history(page: Reader) -> None:
@@ -146,5 +146,5 @@ def test_a_version_that_came_meanwhile_is_offered(page: Reader) -> None:
     assert "Version 4 has come" in page.text("#said")
     assert "version 3 live" in page.text("#live")
     page.one("#said button").click()
-    page.wait_for(".since", "rollback (version 4), elsewhere")
+    page.wait_for(".since", "rollback (version 4), to version 1: elsewhere")
     assert "version 4 live" in page.text("#live")

@@ -45,9 +45,10 @@ def test_with_the_token_it_is_done_and_the_page_follows(page: Reader) -> None:
     assert not page.one("#rollback").is_displayed()
     assert "version 4 live" in page.text("#live")
     assert page.texts("#versions [data-version] th b") == ["4", "3", "2", "1"]
-    assert "Since then: rollback (version 4), too early." in page.text("#night")
+    assert "Since then: rollback (version 4), to version 1: too early." in page.text("#night")
     live = page.json("/versions")[-1]
-    assert (live["reason"], live["documents"], live["experts"]) == ("too early", 581, 0)
+    assert live["reason"] == "to version 1: too early"
+    assert (live["documents"], live["experts"]) == (581, 0)
     assert "No expert yet" not in page.text("#growth")
 
 

@@ -26,6 +26,7 @@ from state.store import Store
 HERE = "http://127.0.0.1:8765"
 
 ENDS = [
+    ("get", "/traffic"),
     ("get", "/versions"),
     ("get", "/versions/{version}"),
     ("get", "/versions/{a}/difference/{b}"),

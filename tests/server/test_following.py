@@ -77,7 +77,7 @@ def test_a_rollback_is_served_when_it_returns(serve: Serve, store: Store) -> Non
     page = ask(client)
     assert page["version"] == 4
     assert rounded(page["answers"]) == before
-    assert client.get("/versions").json()[-1]["reason"] == "back"
+    assert client.get("/versions").json()[-1]["reason"] == "to version 2: back"
 
 
 def test_older_versions_are_served_beside_the_live_one(serve: Serve, store: Store) -> None:

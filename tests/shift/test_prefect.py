@@ -104,7 +104,7 @@ def test_the_steps_are_tasks_in_the_order_of_the_night(
         "encode",
         "detect",
         "decide",
-        "gate",
+        "train and gate",
         "publish",
         "mirror",
         "report",
@@ -167,6 +167,14 @@ def test_a_schedule_is_told_and_set_for_a_worker_too(
     nightly, weekly = json.loads(said)
     assert (nightly["cron"], nightly["timezone"]) == ("15 3 * * *", "Europe/Berlin")
     assert (weekly["cron"], len(weekly["next"])) == ("0 12 * * 0", 3)
+    assert nightly["running"] is None
+    [deployed] = server("deployments/filter", {"deployments": {"name": {"any_": ["nightly"]}}})
+    run = {"deployment_id": deployed["id"], "flow_id": deployed["flow_id"], "name": "now"}
+    now = server("flow_runs/", {**run, "state": {"type": "RUNNING"}})
+    said = finished([*command[:-2], "--json"], environment, folder)
+    assert json.loads(said)[0]["running"]["name"] == "now"
+    assert "now   under way since" in finished(command[:-2], environment, folder)
+    server(f"flow_runs/{now['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
 
 
 def test_the_doctor_sees_a_dead_scheduler_behind_an_active_cron(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from made_up import made_up, made_up_folder
 
+from bench.quality import claims
 from bench.quality.goals import GOALS, judged
 from bench.quality.report.__main__ import main
 from bench.quality.report.folder import HTML, MARKDOWN
@@ -217,3 +218,32 @@ def test_the_command_writes_both_pages(tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / MARKDOWN).stat().st_size
     assert main([str(tmp_path / "nowhere")]) == 1
     assert "nightshift bench quality" in capsys.readouterr().err
+
+
+def claimed(results: Results, by: str) -> list[tuple[str, str]]:
+    return [told[2:] for told in claims.judged(Evidence(results)) if told[0] == by]
+
+
+def test_a_claim_holds_or_does_not_by_the_difference_of_its_systems() -> None:
+    better = renamed(renamed(made_up(), "ours-dense", "dar"), "one-lora", "dar-hard")
+    assert claimed(better, "DAR") == [("+3.0 (+3.0 to +3.0)", "holds")]
+    worse = renamed(renamed(made_up(), "ours-dense", "dar-hard"), "one-lora", "dar")
+    assert claimed(worse, "DAR") == [("-3.0 (-3.0 to -3.0)", "does not hold")]
+    assert claimed(renamed(made_up(), "ours", "sb-moe"), "SB-MoE")[0][1] == "holds"
+
+
+def test_a_mixture_that_grows_less_must_lose_nothing_by_it() -> None:
+    results = renamed(renamed(made_up(), "ours", "mixlora"), "ours-dense", "mixlora-always")
+    systems = results.page["systems"]
+    for less, verdict in ((12, "holds"), (13, "does not hold")):
+        systems["mixlora"]["expert_parameters"] = [less] * 2
+        systems["mixlora-always"]["expert_parameters"] = [20] * 2
+        assert claimed(results, "MixLoRA-DSI")[0][1] == verdict
+    systems["mixlora"]["expert_parameters"] = [6] * 2
+    other = renamed(renamed(made_up(), "ours", "mixlora-always"), "ours-dense", "mixlora")
+    assert claimed(other, "MixLoRA-DSI")[0][1] == "does not hold"
+
+
+def test_what_was_not_run_claims_nothing() -> None:
+    assert claims.judged(Evidence(made_up())) == []
+    assert "Claims" not in report(Evidence(made_up()))

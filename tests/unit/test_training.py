@@ -15,6 +15,7 @@ from conftest import WORDS
 from pipeline import training
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
+from pipeline.experts.still import StillExpert
 from pipeline.training import BATCH, EPOCHS, TEMPERATURE, Lessons, Training, train
 
 TOPICS, FILLER = WORDS[:60], WORDS[100:110]
@@ -198,8 +199,9 @@ def test_the_loss_is_the_formula_and_leaves_out_other_known_answers(
     answers = [[0], [1, 4], [2, 3, 5]]
     lessons = few_lessons(documents, answers)
     course = training._Course(tiny_encoder, lessons, seed=0)
-    # Without an expert attached, q = normalise(frozen + frozen) = frozen.
-    loss = float(course.loss(np.arange(3)))
+    # Through an expert that changes nothing, q = normalise(frozen + frozen) = frozen.
+    with StillExpert.new(tiny_encoder, "e1", seed=0).attached():
+        loss = float(course.loss(np.arange(3)))
     queries = tiny_encoder.encode_queries(lessons.queries)
     assert loss == pytest.approx(by_hand(queries, lessons.candidates, answers), abs=1e-4)
     unmasked = by_hand(queries, lessons.candidates, [[0], [1], [2]])
@@ -236,7 +238,8 @@ def test_where_candidates_are_sampled_the_answers_are_among_them(
         assert torch.equal(columns[place[own]], own)
         assert 8 <= len(columns) <= 8 + 6
         seen.update(columns.tolist())
-        assert torch.isfinite(course.loss(rows))
+        with StillExpert.new(tiny_encoder, "e1", seed=0).attached():
+            assert torch.isfinite(course.loss(rows))
     assert len(seen) > 60
 
 

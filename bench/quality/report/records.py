@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.quality.claims import judged as claimed
 from bench.quality.figures import NONE, count, percent
 from bench.quality.goals import OURS, judged
 from bench.quality.report.table import Table
@@ -14,6 +15,16 @@ def goals(evidence: Evidence) -> Table:
     """A row per goal: the figure, and met, not met or not measured."""
     rows = [(sentence, verdict.figure, verdict.word) for sentence, verdict in judged(evidence)]
     return Table("Goals", "", ("goal", "figure", "verdict"), tuple(rows))
+
+
+def claims(evidence: Evidence) -> Table:
+    """A row per claim of a published system whose rivals were run too."""
+    return Table(
+        "Claims of the published systems",
+        "Mean over all domains after the last night, nDCG@10 in points on `test`.",
+        ("by", "claim", "figure", "here"),
+        tuple(claimed(evidence)),
+    )
 
 
 def decisions(evidence: Evidence, system: str = OURS) -> Table:

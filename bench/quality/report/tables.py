@@ -13,6 +13,7 @@ def tables(evidence: Evidence) -> list[Table]:
     every = [
         scored.systems(evidence),
         records.goals(evidence),
+        records.claims(evidence),
         *(
             scored.domains(evidence, split)
             for split in SPLITS

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.quality.cache import CachedEncoder
 from bench.quality.cells import Cells
 from bench.quality.systems import (
+    dar,
     ddr,
     every_night,
     frozen,
@@ -16,12 +17,12 @@ from bench.quality.systems import (
     mixlora,
     one_lora,
     ours,
-    published,
     qdc,
     router_retriever,
     sb_moe,
 )
 from bench.quality.systems.base import System
+from bench.quality.systems.dar import Dar
 from bench.quality.systems.ddr import Ddr
 from bench.quality.systems.every_night import EveryNight
 from bench.quality.systems.frozen import FLOOR, Floor
@@ -40,7 +41,7 @@ ABOUT = {
     **one_lora.ABOUT,
     **every_night.ABOUT,
     **full_ft.ABOUT,
-    **published.ABOUT,
+    **dar.ABOUT,
     **router_retriever.ABOUT,
     **ddr.ABOUT,
     **sb_moe.ABOUT,
@@ -114,13 +115,8 @@ def _every_night(shared: Shared, folder: Path, seed: int) -> System:
     return EveryNight(root=folder, floor=shared.floor, seed=seed)
 
 
-def _published(name: str) -> Callable[[Shared, Path, int], System]:
-    return lambda shared, folder, seed: Ours(
-        folder / "store",
-        shared.encoder,
-        Ungated(seed=seed, **published.SETTINGS[name]),
-        rows=(name,),
-    )
+def _dar(shared: Shared, folder: Path, seed: int) -> System:
+    return Dar(folder / "store", shared.encoder, Ungated(seed=seed, **dar.SETTINGS))
 
 
 def _router_retriever(shared: Shared, folder: Path, seed: int) -> System:
@@ -158,7 +154,7 @@ ENTRIES: Mapping[str, Entry] = {
     every_night.NAME: Entry((every_night.NAME,), _every_night),
     "never-growing": Entry(("never-growing",), _one_lora("never-growing", learns_on=False)),
     "joint-lora": Entry(("joint-lora",), _one_lora("joint-lora"), joint=True),
-    **{name: Entry((name,), _published(name)) for name in published.SETTINGS},
+    "dar": Entry(tuple(dar.ABOUT), _dar),
     router_retriever.NAME: Entry((router_retriever.NAME,), _router_retriever),
     "ddr": Entry(tuple(ddr.ABOUT), _ddr),
     "sb-moe": Entry(tuple(sb_moe.ABOUT), _sb_moe),

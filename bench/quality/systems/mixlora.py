@@ -5,7 +5,6 @@ It learns from each night's pairs and keeps none of them. Documents keep their f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +19,11 @@ from bench.quality.systems.lessons import ENOUGH, charged, questions_of
 from bench.quality.systems.on_floor import OnFloor
 from flows.settings import Settings
 from pipeline.composition.base import unit
+from pipeline.experts.energies import ASKED, cosines_of, shares_out
 from pipeline.experts.mixlora import FILE, MixLora
-from pipeline.growing import Energies, cosines_of, shares_out, teach
+from pipeline.growing import teach
 from pipeline.lessons import lessons
 from pipeline.training import Lessons
-
-ENERGIES, PARTS = "energies.json", ("mean", "variance")
-ASKED = 200
-"""Questions of a night that decide where it grows, and whose tokens the first statistics are of."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,10 @@ ABOUT = {name: rule.about for name, rule in RULES.items()}
 
 @dataclass(kw_only=True)
 class MixLoraSystem(OnFloor):
-    """The mixture and its energies after each night."""
+    """The mixture after each night; its first statistics are of ASKED questions."""
 
     name: str
     _model: MixLora | None = field(default=None, init=False)
-    _energies: Energies = field(default_factory=Energies.none, init=False)
 
     def live_through(self, night: Night, batch: Path) -> Lived:
         encoder, seconds = self.floor.encoder, dict.fromkeys(STEPS, 0.0)
@@ -68,7 +63,8 @@ class MixLoraSystem(OnFloor):
             with charged(encoder, seconds, "train"):
                 self._teach(made)
         with self._whole(night.name) as folder:
-            self._keep(folder)
+            if self._model is not None:
+                self._model.save(folder)
         sizes = self._model.sizes if self._model else []
         count = self._model.parameter_count if self._model else 0
         grown = ("spawn",) if any(self._fires(share) for share in shares) else ("absorb",)
@@ -83,9 +79,7 @@ class MixLoraSystem(OnFloor):
         if not folder.is_dir():
             return False
         if (folder / FILE).is_file():
-            self._model = MixLora.load(self.floor.encoder, folder)
-            page = json.loads((folder / ENERGIES).read_text("utf-8"))
-            self._energies = Energies(*([np.array(row) for row in page[n]] for n in PARTS))
+            self._model = MixLora.load(self.floor.encoder, self.name, folder)
         self._open(night)
         return True
 
@@ -98,22 +92,22 @@ class MixLoraSystem(OnFloor):
         order = np.random.default_rng(self.seed).permutation(len(made.queries))[:ASKED]
         some = [made.queries[row] for row in sorted(order.tolist())]
         if self._model is None:
-            self._model = MixLora.new(self.floor.encoder, self.seed)
+            self._model = MixLora.new(self.floor.encoder, self.name, self.seed)
             tokens = cosines_of(self._model, some)
-            self._energies.begin([torch.cat(layer) for layer in zip(*tokens, strict=True)])
+            self._model.energies.begin([torch.cat(layer) for layer in zip(*tokens, strict=True)])
             return []
-        shares = shares_out(self._model, self._energies, some, RULES[self.name].sigma)
+        shares = shares_out(self._model, some, RULES[self.name].sigma)
         layers = [layer for layer, share in enumerate(shares) if self._fires(share)]
         self._model.grow(layers, self.seed + sum(self._model.sizes))
         for layer in layers:
-            self._energies.grow(layer)
+            self._model.energies.grow(layer)
         return shares
 
     def _teach(self, made: Lessons) -> None:
         assert self._model is not None
         if self._model.open:
             minutes = Settings().train_minutes
-            teach(self._model, self._energies, made, minutes=minutes, seed=self.seed)
+            teach(self._model, made, minutes=minutes, seed=self.seed)
 
     def _fires(self, share: float) -> bool:
         return share >= RULES[self.name].delta
@@ -128,9 +122,3 @@ class MixLoraSystem(OnFloor):
         name_of = {number: key[1] for key, number in library.number_of.items()}
         found = self._live.index.search(vectors, k)
         return [[name_of[hit.number] for hit in hits] for hits in found]
-
-    def _keep(self, folder: Path) -> None:
-        if self._model is not None:
-            self._model.save(folder)
-            page = {name: [row.tolist() for row in getattr(self._energies, name)] for name in PARTS}
-            (folder / ENERGIES).write_text(json.dumps(page), "utf-8")

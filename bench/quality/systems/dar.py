@@ -1,0 +1,102 @@
+"""DAR as settings of the product, without its gate, and two other ways of asking the same experts.
+
+What is theirs is how experts are made, composed and asked for. When one is grown is decided by our
+detector: they do not say how they would know. Keyword search is left out, experts are on the query
+side, and documents never move. With the answer in sight, a query is routed by the mean of its
+vector and its answer's, as the published figures are: nobody who searches could do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.quality.stream import Night
+from bench.quality.systems.answering import asking, names_found
+from bench.quality.systems.base import Lived, Search
+from bench.quality.systems.ours import Ours
+from flows.settings import QUERY
+from pipeline.composition.base import unit
+from pipeline.encoder import Vectors
+from pipeline.library import Library
+from pipeline.retriever import Retriever
+from pipeline.router import Route, Router
+
+SETTINGS: Mapping[str, Any] = {"router": "margin", "compose": "blend", "side": QUERY}
+ABOUT = {
+    "dar": "DAR (arXiv 2605.31229): the nearest prototype's LoRA, or the two nearest merged",
+    "dar-hard": "the same experts, always the nearest prototype's alone",
+    "dar-sighted": "DAR with the answer in sight: routed by query and answer together",
+}
+
+
+@dataclass
+class Dar(Ours):
+    """The same nights for all its rows."""
+
+    rows: Sequence[str] = tuple(ABOUT)
+    _answers: dict[tuple[str, str], list[str]] = field(default_factory=dict, init=False)
+
+    def live_through(self, night: Night, batch: Path) -> Lived:
+        self._answers = {
+            (asked.domain, text): list(grades)
+            for asked in night.asked
+            for text, grades in zip(asked.texts, asked.grades, strict=True)
+        }
+        return super().live_through(night, batch)
+
+    def searches(self) -> Mapping[str, Search]:
+        live, router = self.live, self.live.retriever.router
+        hard = routed(live.retriever, replace(router, rule="nearest"))
+        return {
+            "dar": asking(live.library, live.retriever),
+            "dar-hard": asking(live.library, hard),
+            "dar-sighted": partial(self._sighted, router),
+        }
+
+    def _sighted(
+        self, router: Router, domain: str, queries: Sequence[str], k: int
+    ) -> list[list[str]]:
+        live = self.live
+        number_of = {name: number for (_, name), number in live.library.number_of.items()}
+        answers = [[number_of[name] for name in self._answers[domain, query]] for query in queries]
+        peeking = Peeking(router, _answer_vectors(live.library, answers))
+        return names_found(live.library, routed(live.retriever, peeking), queries, k)
+
+
+class Peeking(Router):
+    """A router that sees what the queries of one call are after."""
+
+    def __init__(self, router: Router, answers: Vectors) -> None:
+        super().__init__()
+        object.__setattr__(self, "router", router)
+        object.__setattr__(self, "answers", answers)
+
+    def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
+        router: Router = self.router  # type: ignore[attr-defined]
+        return router.route(unit(queries + self.answers), among)  # type: ignore[attr-defined]
+
+
+def routed(retriever: Retriever, router: Router) -> Retriever:
+    """The same experts over the same documents, by another router."""
+    return Retriever(
+        retriever.encoder,
+        retriever.experts,
+        router,
+        retriever.index,
+        retriever.overlaid,
+        composition=retriever.composition,
+    )
+
+
+def _answer_vectors(library: Library, answers: Sequence[Sequence[int]]) -> Vectors:
+    means = [
+        np.concatenate([library.vectors(number) for number in some]).mean(axis=0)
+        for some in answers
+    ]
+    return unit(np.stack(means))
