@@ -24,10 +24,12 @@ from unittest.mock import patch
 import handmade
 import pyarrow.parquet as pq
 
+from flows.approval import approve, reject
 from flows.compact import compact
 from flows.live import open_live
 from flows.night import update
 from flows.purge import purge
+from flows.retire import retire
 from flows.rollback import rollback
 from nightshift.cli import main as face
 from nightshift.errors import NothingToDo
@@ -40,6 +42,9 @@ COMMANDS: dict[str, Callable[[Store, str], object]] = {
     "compact": lambda store, _: compact(store),
     "gc": lambda store, keep: gc(store, int(keep)),
     "purge": lambda store, id_: purge(store, ("default", id_)),
+    "approve": lambda store, expert: approve(store, expert),
+    "reject": lambda store, expert: reject(store, expert, "a test"),
+    "retire": lambda store, expert: retire(store, expert, "a test"),
 }
 Crash = dict[str, Any]
 
@@ -119,6 +124,8 @@ def _state(root: Path, when: str) -> Crash:
         "damage": [damage.what for damage in store.verify()],
         "head": store.head().version,
         "documents": store.manifest().facts["live_documents"],
+        "experts": store.manifest().facts.get("live_experts"),
+        "candidates": store.manifest().facts.get("candidates"),
         "logged": [line["to"] for line in store.log()],
         "tmp": len(list((root / "tmp").iterdir())),
         "objects": len(store.objects.all_ids()),
