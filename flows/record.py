@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows import plots
+from flows import plots, report
 from flows.layout import OVERLAY, REGISTRY
 from flows.page import decision, headline, kind_ids, reason
 from flows.servable import servable
@@ -21,6 +21,7 @@ from state.manifest import Manifest, digest
 from state.record import Dataset, Record
 from state.store import Store
 
+TABLES = "tables/"
 PRIVATE = ("questions", "pool", OVERLAY.rstrip("/"))
 """Modules with texts or names of documents in them."""
 USUAL_FOLDER = "store"
@@ -31,7 +32,7 @@ def record_of(store: Store, manifest: Manifest) -> Record:
     facts = manifest.facts
     history = store.history()
     key = key_of(manifest)
-    spent = sum(facts.get("seconds", {}).values())
+    spent, tables = sum(facts.get("seconds", {}).values()), _tables(manifest)
     record = Record(
         name=headline(manifest),
         key=key,
@@ -42,11 +43,12 @@ def record_of(store: Store, manifest: Manifest) -> Record:
         model=model_name(store.root),
         parameters=_parameters(manifest),
         metrics={**_sizes(facts), **_layers(facts), **_gates(facts)},
-        tags=_tags(manifest),
+        tags={**_tags(manifest), **_shown(tables)},
         datasets=_datasets(facts),
         files={
             "decision.md": decision(manifest).encode(),
             **_plots(history[: manifest.version]),
+            **tables,
             **module_files(store, manifest),
             **servable(store.root, manifest, key),
         },
@@ -218,6 +220,22 @@ def _born(store: Store, manifest: Manifest) -> list[Mapping[str, Any]]:
         return []
     page = json.loads((store.objects.open(object_id) / REGISTRY).read_text("utf-8"))
     return [one for one in page["experts"].values() if one["born"] == manifest.version]
+
+
+def _tables(manifest: Manifest) -> dict[str, bytes]:
+    """What the layers saw and the gate measured, in the form that MLflow shows as tables."""
+    made = {}
+    for name, rows in (("layers", report.drift(manifest)), ("gate", report.gate(manifest))):
+        if rows:
+            page = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
+            made[f"{TABLES}{name}.json"] = json.dumps(page).encode()
+    return made
+
+
+def _shown(tables: Mapping[str, bytes]) -> dict[str, str]:
+    """The tag by which MLflow knows which files are tables."""
+    named = [{"path": path, "type": "table"} for path in tables]
+    return {"mlflow.loggedArtifacts": json.dumps(named)} if named else {}
 
 
 def _plots(history: list[Manifest]) -> dict[str, bytes]:

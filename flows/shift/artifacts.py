@@ -12,7 +12,7 @@ from prefect.artifacts import (
 
 from flows.maintenance import Maintenance
 from flows.page import decision
-from flows.shift.report import drift, gate
+from flows.report import drift, gate
 from state.outbox import destination
 from state.store import Store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from flows.deliver import deliver_waiting
 from flows.mirror import QUIET_AND_QUICK, mirror
 from flows.night import update
 from flows.record import key_of
+from flows.report import drift, gate
 from flows.rollback import rollback
 from nightshift.errors import UsageError
 from nightshift.index import open_index
@@ -106,6 +108,23 @@ def test_each_version_is_one_run_with_its_parts(ready: Store) -> None:
     assert metrics["gate/k2/ndcg_at_10_gain"] > 0
     assert metrics["gate/k2/queries_better"] > metrics["gate/k2/queries_worse"]
     assert grown.info.end_time - grown.info.start_time > 0
+
+
+def test_what_the_gate_measured_is_a_table_as_mlflow_keeps_them(ready: Store) -> None:
+    import pandas as pd
+
+    deliver_waiting(ready)
+    client, manifest = client_of(ready), ready.manifest()
+    run = client.get_run(client.get_model_version_by_alias("grown", "champion").run_id)
+    for named, rows in zip(
+        json.loads(run.data.tags["mlflow.loggedArtifacts"]),
+        (drift(manifest), gate(manifest)),
+        strict=True,
+    ):
+        assert named["type"] == "table"
+        # What mlflow.load_table does once it has found the run.
+        path = client.download_artifacts(run.info.run_id, named["path"])
+        assert pd.read_json(path, orient="split", dtype=False).to_dict("records") == rows
 
 
 def test_the_model_version_points_to_the_files_of_the_modules(ready: Store) -> None:

@@ -31,8 +31,8 @@ def drift(manifest: Manifest) -> list[Row]:
 def gate(manifest: Manifest) -> list[Row]:
     """What the gate measured, kind by kind, in points of nDCG@10."""
     rows: list[Row] = []
-    names = manifest.facts["kinds"]
-    for outcome in manifest.facts["outcomes"]:
+    names = manifest.facts.get("kinds", {})
+    for outcome in manifest.facts.get("outcomes", []):
         verdict = outcome["gate"]
         if not verdict:
             continue
