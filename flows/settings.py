@@ -86,7 +86,7 @@ class Settings:
             )
         if self.expert == HEAD != self.side:
             raise UsageError(
-                f'expert = "{HEAD}" is nothing but a head, and side = "{self.side}" wants more',
+                f'expert = "{HEAD}" is nothing but a head: side is "{HEAD}", not "{self.side}"',
                 hint=f"--side {HEAD}",
             )
 

@@ -134,5 +134,5 @@ def test_a_method_that_nobody_knows_is_refused() -> None:
 
 
 def test_an_expert_that_is_all_head_needs_a_head() -> None:
-    with pytest.raises(UsageError, match=r'nothing but a head, and side = "query" wants more'):
+    with pytest.raises(UsageError, match=r'nothing but a head: side is "head", not "query"'):
         Settings(expert="head", side="query")
