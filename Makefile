@@ -16,10 +16,11 @@ test: $(INSTALLED)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-nights test-others
 
 test-nights: $(INSTALLED)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows tests/faults
 
 test-others: $(INSTALLED)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 --ignore=tests/flows --ignore=tests/page
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 --ignore=tests/flows \
+		--ignore=tests/faults --ignore=tests/page
 
 # In a real browser, which `make test` needs not.
 test-page: $(INSTALLED)
