@@ -60,7 +60,7 @@ def adopt(
         overlays={**growth.overlays, **({facts.name: overlay} if overlay else {})},
         reencoded=growth.reencoded + facts.reencoded,
     )
-    gate, reason = new.verdict.as_json(), joined(new.verdict.reason, told)
+    gate, reason = new.verdict.as_json(), joined(new.verdict.reason, new.expert.story, told)
     if grounds.live.settings.approval == MANUAL:
         kind = replace(kind, candidate=facts.name)
         return enter(

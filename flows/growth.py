@@ -96,7 +96,6 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
     ):
         new, told = _sided(grounds, trial, kind, group, new)
         if new.verdict.accepted:
-            told = joined(new.expert.story, told)
             return adopt(grounds, growth, kind, group, new, "spawn", told=told)
     new.expert.detach()
     if reuse is not None:
@@ -140,7 +139,6 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
         new, told = _sided(grounds, trial, kind, group, new)
     kind = replace(kind, taught=len(kind.questions.teaching))
     if new.verdict.accepted:
-        told = joined(new.expert.story, told)
         return adopt(grounds, growth, kind, group, new, "refine", parent, told)
     new.expert.detach()
     reason = joined(f"{parent} stays, a revision was refused: {new.verdict.reason}", told)

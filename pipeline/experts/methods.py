@@ -10,11 +10,11 @@ from pipeline.experts.prefix import PrefixExpert
 from pipeline.experts.still import StillExpert
 from pipeline.experts.tuned import Tuned
 
-CHANGING: Mapping[str, type[Tuned]] = {
+OF_PEFT: Mapping[str, type[Tuned]] = {
     method.method: method for method in (LoraExpert, PrefixExpert)
 }
 """Those that peft makes, in its format."""
 METHODS: Mapping[str, type[Tuned]] = {
-    **CHANGING,
+    **OF_PEFT,
     **{method.method: method for method in (MixLora, StillExpert)},
 }

@@ -19,7 +19,7 @@ from pipeline.encoder import Encoder, Vectors
 from pipeline.experts import prefix
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import ALPHA, RANK
-from pipeline.experts.methods import CHANGING
+from pipeline.experts.methods import OF_PEFT
 from pipeline.experts.weights import Weights
 from pipeline.merging.base import DOWN, UP, merged
 from pipeline.merging.core_space import CoreSpace
@@ -34,14 +34,14 @@ def composition(request: pytest.FixtureRequest) -> Composition:
     return chosen
 
 
-@pytest.fixture(params=CHANGING)
+@pytest.fixture(params=OF_PEFT)
 def experts(
     request: pytest.FixtureRequest, tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, Expert]]:
     """Two experts of each method that learned something, whatever it is."""
     monkeypatch.setattr(prefix, "TOKENS", 8)
     made = {
-        name: CHANGING[request.param].new(tiny_encoder, name, seed)
+        name: OF_PEFT[request.param].new(tiny_encoder, name, seed)
         for seed, name in enumerate(("e1", "e2"), start=1)
     }
     for seed, expert in enumerate(made.values()):
@@ -119,7 +119,7 @@ def test_nobody_asks_nothing(
 
 def test_a_blend_is_the_pass_through_the_sum_of_the_weights(tiny_encoder: Encoder) -> None:
     """For LoRA, core space finds the same sum, by a way of its own."""
-    lora = CHANGING["lora"]
+    lora = OF_PEFT["lora"]
     made = [lora.new(tiny_encoder, name, seed) for seed, name in enumerate(("e1", "e2"))]
     for seed, expert in enumerate(made):
         generator = torch.Generator().manual_seed(seed)

@@ -21,7 +21,7 @@ from nightshift.errors import EncoderError
 from pipeline.checkpoint import locate
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts import prefix
-from pipeline.experts.methods import CHANGING
+from pipeline.experts.methods import OF_PEFT
 from pipeline.experts.tuned import WEIGHTS, Tuned, weights_in
 
 TEXTS = [" ".join(WORDS[n : n + 6]) for n in range(0, 120, 6)]
@@ -29,7 +29,7 @@ TEXTS = [" ".join(WORDS[n : n + 6]) for n in range(0, 120, 6)]
 Method = type[Tuned]
 
 
-@pytest.fixture(params=CHANGING.values(), ids=CHANGING)
+@pytest.fixture(params=OF_PEFT.values(), ids=OF_PEFT)
 def method(request: pytest.FixtureRequest) -> Method:
     chosen: Method = request.param
     return chosen
@@ -118,7 +118,7 @@ def test_detaching_leaves_no_trace(tiny_encoder: Encoder, method: Method) -> Non
         assert not present(tiny_encoder)
 
 
-@pytest.mark.parametrize("neighbour", CHANGING.values(), ids=CHANGING)
+@pytest.mark.parametrize("neighbour", OF_PEFT.values(), ids=OF_PEFT)
 def test_two_experts_do_not_disturb_each_other(
     tiny_encoder: Encoder, expert: Tuned, neighbour: Method
 ) -> None:
@@ -155,7 +155,7 @@ def test_the_seed_decides_the_first_weights_and_nothing_outside(
         expert.detach()
 
 
-@pytest.mark.parametrize("neighbour", CHANGING.values(), ids=CHANGING)
+@pytest.mark.parametrize("neighbour", OF_PEFT.values(), ids=OF_PEFT)
 def test_training_opens_exactly_its_own_weights(
     tiny_encoder: Encoder, expert: Tuned, neighbour: Method
 ) -> None:
@@ -249,7 +249,7 @@ def test_a_copy_of_its_weights_does_not_change_with_it(expert: Tuned) -> None:
     assert np.array_equal(through(expert), spoken)
 
 
-@pytest.mark.parametrize("neighbour", CHANGING.values(), ids=CHANGING)
+@pytest.mark.parametrize("neighbour", OF_PEFT.values(), ids=OF_PEFT)
 def test_the_rest_is_every_weight_but_its_own(
     tiny_encoder: Encoder, expert: Tuned, neighbour: Method
 ) -> None:
