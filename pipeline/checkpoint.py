@@ -24,6 +24,9 @@ DEFAULT_HASHES = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
 POOLINGS = ("mean", "cls", "max")
+GENERAL = "general"
+"""The folder in a checkpoint's own that holds a general prefix (pipeline/general.py)."""
+PREFIX_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,17 @@ class Checkpoint:
     prompts: dict[str, str] = field(default_factory=dict)
 
     @property
+    def general(self) -> Path | None:
+        """Where its general prefix lies, if it has one."""
+        folder = self.folder / GENERAL
+        return folder if folder.is_dir() else None
+
+    @property
     def identity(self) -> dict[str, Any]:
         """All that two checkpoints must share for their vectors to be comparable."""
-        files = ("model.safetensors", "tokenizer.json", "config.json")
+        files = ["model.safetensors", "tokenizer.json", "config.json"]
+        if self.general:
+            files += [f"{GENERAL}/{name}" for name in PREFIX_FILES]
         return {
             "files": {name: file_hash(self.folder / name) for name in files},
             "pooling": self.pooling,
@@ -78,7 +89,8 @@ def default_checkpoint() -> Checkpoint:
 
 def read_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
     """Read a folder's own account of how to use it."""
-    for needed in ("config.json", "model.safetensors", "tokenizer.json"):
+    prefix = [f"{GENERAL}/{name}" for name in PREFIX_FILES] if (folder / GENERAL).is_dir() else []
+    for needed in ("config.json", "model.safetensors", "tokenizer.json", *prefix):
         if not (folder / needed).is_file():
             raise EncoderError(
                 f"the encoder folder {folder} has no {needed}",
@@ -112,7 +124,7 @@ def _from_hub(encoder: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = ["*.json", "model.safetensors", "1_Pooling/*"]
+    patterns = ["*.json", "model.safetensors", "1_Pooling/*", f"{GENERAL}/*.safetensors"]
     try:
         return Path(snapshot_download(encoder, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

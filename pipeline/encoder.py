@@ -47,28 +47,43 @@ class Encoder:
         self.model.eval().requires_grad_(False)
         self.dimension = int(self.model.config.hidden_size)
         self.layer_count = int(self.model.config.num_hidden_layers) + 1
-        self.parameter_count = sum(parameter.numel() for parameter in self.model.parameters())
         self.fingerprint = fingerprint(checkpoint)
         self.adapted: Any = None
         """peft's view of the model, once an expert has moved in."""
         self.prefixed: Any = None
         """peft's view of the model with prefixes, once there is one."""
         self.through: Any = None
-        """What runs in the model's place while an expert that wraps it is attached."""
+        """What runs in the model's place: always where there is a general prefix, or while an
+        expert that wraps the model is attached."""
         self.longest: int | None = None
         """Tokens of a text that it can take meanwhile; None: all that the checkpoint allows."""
         self.guest: Any = None
         """The expert that is attached."""
+        if checkpoint.general:
+            from pipeline.general import put_before  # peft, which no plain encoder waits for
+
+            put_before(self, checkpoint.general)
+        self.parameter_count = sum(weight.numel() for weight in self._body.parameters())
 
     def twin(self) -> Encoder:
         """The same weights, not copied, in a body of its own: experts that move in there are not
         here, and another thread may ask it. For an encoder that no expert has moved into.
         """
         other = copy(self)
-        weights = [*self.model.parameters(), *self.model.buffers()]
-        other.model = deepcopy(self.model, {id(weight): weight for weight in weights})
+        weights = [*self._body.parameters(), *self._body.buffers()]
+        body = deepcopy(self._body, {id(weight): weight for weight in weights})
+        if self.through is None:
+            other.model = body
+        else:
+            other.model, other.through, other.prefixed = body.get_base_model(), body, body
         other.tokenizer = deepcopy(self.tokenizer)
         return other
+
+    def room(self, prefix: int) -> int:
+        """Tokens that a text may have behind a prefix of so many: both need positions."""
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        longest = self.checkpoint.max_length
+        return longest if positions is None else min(longest, int(positions) - prefix)
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
         """Vectors and layer features of `texts`, in their order."""
@@ -115,8 +130,12 @@ class Encoder:
             tokens += encoded["input_ids"]
         return tokens
 
+    @property
+    def _body(self) -> Any:
+        return self.through or self.model
+
     def _run(self, ids: torch.Tensor, mask: torch.Tensor, **wanted: bool) -> Any:
-        return (self.through or self.model)(input_ids=ids, attention_mask=mask, **wanted)
+        return self._body(input_ids=ids, attention_mask=mask, **wanted)
 
     def _pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         tokens = [ids[: self.longest] for ids in tokens]

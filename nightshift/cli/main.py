@@ -40,6 +40,7 @@ from nightshift.cli import (
     search,
     serve,
     teach,
+    tune,
     up,
     update,
     verify,
@@ -83,11 +84,14 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "config": config.config,
         "doctor": doctor.doctor,
     },
+    "Another encoder": {
+        "tune": tune.tune,
+        "migrate": migrate.migrate,
+    },
     "The way back, and fewer experts": {
         "rollback": rollback.rollback,
         "retire": retire.retire,
         "consolidate": consolidate.consolidate,
-        "migrate": migrate.migrate,
     },
     "The store": {
         "verify": verify.verify,

@@ -66,6 +66,11 @@ writes it down)."""
 def write(live: Live, folder: Path, expert: str | None) -> Told:
     """Files that transformers and sentence-transformers know, none of which is run by either."""
     checkpoint = live.encoder.checkpoint
+    if checkpoint.general:
+        raise UsageError(
+            f"{checkpoint.name} has a general prefix, which sentence-transformers does not know",
+            hint="nightshift export vectors --out FOLDER",
+        )
     if expert is None:
         copy_file(checkpoint.folder / CHECKPOINT, folder / CHECKPOINT)
         line, what = "the frozen encoder", FROZEN

@@ -4,7 +4,8 @@
 
 X. L. Li and P. Liang, "Prefix-Tuning", ACL 2021; composed by domain in DDR (arXiv 2602.22547).
 Nothing inside the encoder changes: it is given more to attend to, or it is not, and then it is the
-frozen encoder to the last bit. Some architectures take no prefix, or take it and ignore it, so each
+frozen encoder to the last bit. Where the encoder has a general prefix (pipeline/general.py), an
+expert's is added to it. Some architectures take no prefix, or take it and ignore it, so each
 newcomer is probed. Kept in peft's folder format.
 """
 
@@ -25,6 +26,7 @@ from peft import (
 )
 
 from nightshift.errors import EncoderError
+from pipeline.checkpoint import GENERAL
 from pipeline.encoder import Encoder
 from pipeline.experts.tuned import Tuned, public_name
 from pipeline.experts.weights import Weights
@@ -45,12 +47,12 @@ class PrefixExpert(Tuned):
     @classmethod
     def new(cls, encoder: Encoder, name: str, seed: int) -> Self:
         """A fresh prefix, of which the encoder takes notice; or a refusal."""
-        room = _room(encoder, TOKENS)
+        room = encoder.room(tokens := _tokens(encoder))
         if room < LEAST_ROOM:
             raise _refused(encoder, f"a text could have {max(0, room)} tokens at most")
         config = PrefixTuningConfig(
             task_type="FEATURE_EXTRACTION",
-            num_virtual_tokens=TOKENS,
+            num_virtual_tokens=tokens,
             base_model_name_or_path=public_name(encoder),
         )
         try:
@@ -116,54 +118,86 @@ class PrefixExpert(Tuned):
     def _config(self) -> Any:
         return self.encoder.prefixed.peft_config[self.name]
 
+    def become_general(self) -> None:
+        """Stand before everything that the encoder reads, from now on."""
+        encoder = self.encoder
+        self._wake()
+        encoder.through = encoder.prefixed
+        encoder.longest = encoder.room(self._config().num_virtual_tokens)
+
+    def general_state(self) -> Weights | None:
+        """The weights of the general prefix that this one is added to, if there is one."""
+        if GENERAL not in self.encoder.prefixed.peft_config:
+            return None
+        return PrefixExpert(self.encoder, GENERAL).state()
+
     @contextmanager
     def _speaking(self) -> Iterator[None]:
+        with self._summed([self], torch.ones(1, 1)):
+            yield
+
+    @contextmanager
+    def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
+        encoder, encoders = self.encoder, self.encoder.prefixed.prompt_encoder
+        own, before = encoders[self.name], (encoder.through, encoder.longest)
+        tables = [encoders[expert.name].embedding for expert in experts]
+        general = [encoders[GENERAL].embedding] if GENERAL in encoders else []
+        self._wake()
+        encoders[self.name] = _Sum(own, tables, weights, general)
+        encoder.through = encoder.prefixed
+        encoder.longest = encoder.room(self._config().num_virtual_tokens)
+        try:
+            yield
+        finally:
+            encoders[self.name] = own
+            encoder.through, encoder.longest = before
+            if general:
+                PrefixExpert(encoder, GENERAL)._wake()
+
+    def _wake(self) -> None:
+        """Be the one that peft runs; weights that are closed stay closed."""
         # peft would open the weights of the adapter that it makes active.
         opened = {name for name, weight in self._own().items() if weight.requires_grad}
         self.encoder.prefixed.set_adapter(self.name)
         for name, weight in self._own().items():
             weight.requires_grad_(name in opened)
-        room = _room(self.encoder, self._config().num_virtual_tokens)
-        self.encoder.through, self.encoder.longest = self.encoder.prefixed, room
-        try:
-            yield
-        finally:
-            self.encoder.through = self.encoder.longest = None
-
-    @contextmanager
-    def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
-        encoders = self.encoder.prefixed.prompt_encoder
-        own = encoders[self.name]
-        tables = torch.stack([encoders[expert.name].embedding.weight for expert in experts])
-        with self._speaking():
-            encoders[self.name] = _Given(own, torch.einsum("be,etw->btw", weights, tables))
-            try:
-                yield
-            finally:
-                encoders[self.name] = own
 
     def _own(self) -> dict[str, torch.nn.Parameter]:
         named = self.encoder.prefixed.prompt_encoder[self.name].named_parameters()
         return {f"prefix.{self.name}.{name}": parameter for name, parameter in named}
 
 
-class _Given(torch.nn.Module):
-    """Stands in for peft's table of a prefix: a prefix for each row of a batch."""
+class _Sum(torch.nn.Module):
+    """Stands in for peft's table of a prefix: for text i of a batch Σ_e weights[i, e] P_e, and the
+    general prefix with it; one line of weights is for all texts.
+    """
 
-    def __init__(self, table: torch.nn.Module, prefixes: torch.Tensor) -> None:
+    def __init__(
+        self,
+        own: torch.nn.Module,
+        tables: Sequence[torch.nn.Embedding],
+        weights: torch.Tensor,
+        general: Sequence[torch.nn.Embedding],
+    ) -> None:
         super().__init__()
-        self.embedding = table.embedding
-        self.prefixes = prefixes
+        self.embedding = own.embedding
+        # In tuples, which torch does not look into: they are not this module's to name.
+        self.tables, self.general = tuple(tables), tuple(general)
+        self.weights = weights
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.prefixes
+        tables = torch.stack([table.weight for table in self.tables])
+        prefixes = torch.einsum("be,etw->btw", self.weights, tables)
+        for table in self.general:
+            prefixes = prefixes + table.weight
+        return prefixes.expand(len(tokens), -1, -1)
 
 
-def _room(encoder: Encoder, tokens: int) -> int:
-    """Tokens that a text may have beside so many of a prefix."""
-    positions = getattr(encoder.model.config, "max_position_embeddings", None)
-    longest = encoder.checkpoint.max_length
-    return longest if positions is None else min(longest, int(positions) - tokens)
+def _tokens(encoder: Encoder) -> int:
+    """As many as the general prefix has, to which others are added."""
+    if encoder.prefixed is None or GENERAL not in encoder.prefixed.peft_config:
+        return TOKENS
+    return int(encoder.prefixed.peft_config[GENERAL].num_virtual_tokens)
 
 
 def _probe(expert: PrefixExpert) -> None:

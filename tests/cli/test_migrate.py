@@ -1,4 +1,4 @@
-"""migrate as its user types it."""
+"""tune and migrate as their user types them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import worlds
+
+from pipeline.experts import prefix
 
 Run = Callable[..., Any]
 
@@ -33,3 +35,21 @@ def test_a_migration_is_estimated_made_and_taken_back(
     assert "nightshift rollback 1 --documents" in refused.err
     assert run("rollback", 1, "--documents", "--reason", "slow").code == 0
     assert run("search", asked, "--json").json["hits"] == before
+
+
+def test_an_encoder_is_tuned_and_taken(
+    run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefix, "TOKENS", 8)
+    done = run("tune", "--out", tmp_path / "tuned")
+    assert done.code == 0, done.err
+    assert "behind a general prefix" in done.out
+    assert "queries about" in done.out
+    assert f"next: nightshift migrate --encoder {tmp_path / 'tuned'}" in done.out
+    assert run("history", "--json").json[-1]["kind"] == "init"
+    moved = run("migrate", "--encoder", tmp_path / "tuned", "--anyway")
+    assert "version 2: 60 documents by" in moved.out
+    again = run("tune", "--out", tmp_path / "tuned")
+    assert (again.code, "exists already" in again.err) == (2, True)
+    told = run("export", "sentence-transformers", "--out", tmp_path / "out")
+    assert "has a general prefix, which sentence-transformers does not know" in told.err
