@@ -26,11 +26,14 @@ import pyarrow.parquet as pq
 
 from flows.approval import approve, reject
 from flows.compact import compact
+from flows.consolidate import consolidate
 from flows.live import open_live
+from flows.migration import migrate
 from flows.night import update
 from flows.purge import purge
 from flows.retire import retire
 from flows.rollback import rollback
+from flows.teaching import teach
 from nightshift.cli import main as face
 from nightshift.errors import NothingToDo
 from state.retention import gc
@@ -45,12 +48,25 @@ COMMANDS: dict[str, Callable[[Store, str], object]] = {
     "approve": lambda store, expert: approve(store, expert),
     "reject": lambda store, expert: reject(store, expert, "a test"),
     "retire": lambda store, expert: retire(store, expert, "a test"),
+    "teach": lambda store, kind: teach(store, kind),
+    "consolidate": lambda store, may_cost: _consolidated(store, float(may_cost)),
+    "migrate": lambda store, encoder: migrate(store, encoder, anyway=True),
 }
 Crash = dict[str, Any]
 
 
 Plan = dict[str, tuple[str, list[str]]]
 """Command -> its argument and its steps."""
+
+
+def _consolidated(store: Store, may_cost: float) -> None:
+    """Two experts of a small world always cost their kinds something."""
+    with patch("flows.consolidate.MAY_COST", may_cost), patch("flows.consolidate.harm", _nobody):
+        consolidate(store)
+
+
+def _nobody(changes: object, tolerance: float) -> None:
+    return None
 
 
 def crashes(root: Path, plan: Plan) -> list[Crash]:
@@ -126,6 +142,7 @@ def _state(root: Path, when: str) -> Crash:
         "documents": store.manifest().facts["live_documents"],
         "experts": store.manifest().facts.get("live_experts"),
         "candidates": store.manifest().facts.get("candidates"),
+        "encoder": store.manifest().encoder["name"],
         "logged": [line["to"] for line in store.log()],
         "tmp": len(list((root / "tmp").iterdir())),
         "objects": len(store.objects.all_ids()),
