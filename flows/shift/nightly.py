@@ -18,12 +18,13 @@ from prefect.states import Completed
 
 from flows.shift.late import call_off_late_runs
 from flows.shift.tasks import as_task
+from flows.shift.titles import night
 from flows.shift.verdict import in_a_line, verdict
 from nightshift.errors import NothingToDo, StoreBusy
 from state.store import Store
 
 
-@flow(name="nightly", persist_result=False, validate_parameters=False)
+@flow(name="nightly", flow_run_name=night, persist_result=False, validate_parameters=False)
 def nightly(store: str = "store", inbox: str = "inbox") -> State[None]:
     """Live through every batch that waits in `inbox`; the state says what came of it."""
     # Who deploys this, and then waits for the hour, needs none of it in memory.

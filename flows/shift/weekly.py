@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 
 from flows.shift.late import call_off_late_runs
 from flows.shift.tasks import as_task
+from flows.shift.titles import rounds
 from flows.shift.verdict import verdict
 from nightshift.errors import StoreBusy
 from state.store import Store
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from flows.maintenance import Maintenance
 
 
-@flow(name="weekly", persist_result=False, validate_parameters=False)
+@flow(name="weekly", flow_run_name=rounds, persist_result=False, validate_parameters=False)
 def weekly(store: str = "store") -> State[None]:
     """Keep the store small and sound; a damaged byte fails the run, so that somebody looks."""
     # Who deploys this, and then waits for the hour, needs none of it in memory.

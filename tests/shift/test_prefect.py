@@ -91,6 +91,7 @@ def test_the_steps_are_tasks_in_the_order_of_the_night(
     worlds.write_batch(folder / "inbox" / "tuesday", "sea", range(340, 380))
     assert a_night(environment, folder).startswith("COMPLETED: tuesday: version")
     [run] = server("flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    assert run["name"].startswith(f"night of {datetime.now().astimezone():%a %d %b %Y}, ")
     tasks = server(
         "task_runs/filter",
         {"flow_runs": {"id": {"any_": [run["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"},
