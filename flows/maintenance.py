@@ -14,6 +14,7 @@ from flows.live import open_live
 from flows.settings import Settings
 from flows.teaching import Teaching, never_tried, teach
 from nightshift.errors import NothingToDo
+from pipeline.encoder import Encoder
 from state.retention import NEWEST, Sweep, gc
 from state.store import Store
 from state.verify import Damage
@@ -39,11 +40,13 @@ class Maintenance:
         }
 
 
-def maintain(store: Store, keep: int = NEWEST, run: Run = plainly) -> Maintenance:
+def maintain(
+    store: Store, keep: int = NEWEST, run: Run = plainly, *, loaded: Encoder | None = None
+) -> Maintenance:
     """Teach, consolidate if no expert more may live, compact, gc, verify; damage is told, not
     raised.
     """
-    teaching = run("teach", "", _teach_the_most_asked, store)
+    teaching = run("teach", "", _teach_the_most_asked, store, loaded)
     consolidation = run("consolidate", "", _consolidate_if_full, store)
     compaction = run("compact", "", _compact_if_needed, store)
     sweep = run("gc", "", gc, store, keep)
@@ -51,10 +54,10 @@ def maintain(store: Store, keep: int = NEWEST, run: Run = plainly) -> Maintenanc
     return Maintenance(teaching, consolidation, compaction, sweep, damage)
 
 
-def _teach_the_most_asked(store: Store) -> Teaching | None:
-    with open_live(store) as live:
+def _teach_the_most_asked(store: Store, loaded: Encoder | None) -> Teaching | None:
+    with open_live(store, encoder=loaded) as live:
         kind = never_tried(live.modules)
-    return teach(store, kind.id) if kind else None
+    return teach(store, kind.id, loaded=loaded) if kind else None
 
 
 def _consolidate_if_full(store: Store) -> Consolidation | None:

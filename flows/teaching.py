@@ -24,6 +24,7 @@ from flows.publication import publish_modules
 from flows.settings import Settings
 from nightshift.errors import UsageError
 from pipeline.documents import REAL
+from pipeline.encoder import Encoder
 from pipeline.progress import Progress, silent
 from state.store import Store
 
@@ -46,10 +47,15 @@ class Teaching:
 
 
 def teach(
-    store: Store, kind: str, *, settings: Settings | None = None, progress: Progress = silent
+    store: Store,
+    kind: str,
+    *,
+    settings: Settings | None = None,
+    loaded: Encoder | None = None,
+    progress: Progress = silent,
 ) -> Teaching:
     """Try a new expert for the kind, or a revision of the one it has; publish what came of it."""
-    with store.writing(), open_live(store, settings=settings) as live:
+    with store.writing(), open_live(store, encoder=loaded, settings=settings) as live:
         refuse_another_form(live)
         clock = Clock()
         taught: list[float] = []

@@ -26,7 +26,7 @@ QUERY_SIDE = (
 PUBLISHED = ("dar", router_retriever.NAME, "ddr", "sb-moe", *mixlora.RULES)
 DETECTORS = "detectors"
 """Not a system, but asked for like one."""
-BOTH_SIDES = ("ours-both-sides", "full-ft", "full-ft-qdc", "joint-full-ft")
+LONG = ("ours-weekly", "ours-both-sides", "full-ft", "full-ft-qdc", "joint-full-ft")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ PROFILES = {
     for profile in (
         Profile("small", 1.0, QUERY_SIDE + PUBLISHED),
         Profile("standard", SAMPLED, QUERY_SIDE, {"ours": 3}),
-        Profile("full", SAMPLED, QUERY_SIDE + PUBLISHED + BOTH_SIDES),
+        Profile("full", SAMPLED, QUERY_SIDE + PUBLISHED + LONG),
     )
 }
 

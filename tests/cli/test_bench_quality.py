@@ -16,6 +16,7 @@ from bench.quality.collect import collect
 from bench.quality.profiles import PUBLISHED, QUERY_SIDE, Profile, profile_of
 from bench.quality.run import measure, prepare
 from bench.quality.stream import Stream, read_stream
+from bench.quality.systems import ours_weekly
 from bench.quality.systems.entries import ENTRIES
 from bench.quality.systems.ours import Ungated
 from pipeline.experts import prefix
@@ -149,6 +150,19 @@ def test_our_own_system_goes_on_after_a_stop_and_begins_again_without_its_store(
     shutil.rmtree(out / "work")
     page = lived(ground, encoder_folder, out, "ours-no-labels")
     assert without_seconds(page)["ours-no-labels"] == whole["ours-no-labels"]
+
+
+def test_weekly_rounds_teach_what_the_first_corpus_is_asked(
+    small: Path, ground: Path, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours_weekly, "WEEK", 1)
+    page = lived(ground, encoder_folder, tmp_path, "ours-weekly", stop=5)["systems"]
+    nights = json.loads((small / "results.json").read_text("utf-8"))["systems"]["ours"]
+    experts = page["ours-weekly"]["experts"]["n1"]
+    assert [count - 1 for count in experts] == nights["experts"]["n1"]
+    trained = page["ours-weekly"]["cpu_seconds"]["train"]
+    assert trained > page["frozen"]["cpu_seconds"]["train"]
+    assert page["ours-weekly"]["P"]["n2"] != page["ours-weekly-dense"]["P"]["n2"]
 
 
 def test_cells_that_are_there_cost_nothing(small: Path, ground: Path, encoder_folder: Path) -> None:

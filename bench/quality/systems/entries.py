@@ -17,6 +17,7 @@ from bench.quality.systems import (
     mixlora,
     one_lora,
     ours,
+    ours_weekly,
     qdc,
     router_retriever,
     sb_moe,
@@ -30,6 +31,7 @@ from bench.quality.systems.full_ft import FullFineTuning
 from bench.quality.systems.mixlora import MixLoraSystem
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
+from bench.quality.systems.ours_weekly import OursWeekly
 from bench.quality.systems.qdc import DriftCompensated
 from bench.quality.systems.router_retriever import RouterRetriever
 from bench.quality.systems.sb_moe import SbMoe
@@ -38,6 +40,7 @@ from flows.settings import AUTOMATIC
 ABOUT = {
     **frozen.ABOUT,
     **ours.ABOUT,
+    **ours_weekly.ABOUT,
     **one_lora.ABOUT,
     **every_night.ABOUT,
     **full_ft.ABOUT,
@@ -87,6 +90,10 @@ def _frozen(shared: Shared, folder: Path, seed: int) -> System:
 def _ours(shared: Shared, folder: Path, seed: int) -> System:
     settings = settings_of(seed)
     return Ours(folder / "store", shared.encoder, settings, rows=ours.LEGS)
+
+
+def _weekly(shared: Shared, folder: Path, seed: int) -> System:
+    return OursWeekly(folder / "store", shared.encoder, settings_of(seed))
 
 
 def _no_gate(shared: Shared, folder: Path, seed: int) -> System:
@@ -148,6 +155,7 @@ def _qdc(shared: Shared, folder: Path, seed: int) -> System:
 ENTRIES: Mapping[str, Entry] = {
     FLOOR: Entry(tuple(frozen.ABOUT), _frozen, seeded=False),
     "ours": Entry(ours.LEGS, _ours),
+    "ours-weekly": Entry(tuple(ours_weekly.ABOUT), _weekly),
     "ours-no-gate": Entry(("ours-no-gate",), _no_gate),
     "ours-no-labels": Entry(("ours-no-labels",), _no_labels),
     "one-lora": Entry(("one-lora",), _one_lora("one-lora")),
