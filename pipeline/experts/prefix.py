@@ -24,6 +24,7 @@ from peft import (
     get_peft_model_state_dict,
     set_peft_model_state_dict,
 )
+from torch.nn.functional import pad
 
 from nightshift.errors import EncoderError
 from pipeline.checkpoint import GENERAL
@@ -140,10 +141,12 @@ class PrefixExpert(Tuned):
     def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
         encoder, encoders = self.encoder, self.encoder.prefixed.prompt_encoder
         own, before = encoders[self.name], (encoder.through, encoder.longest)
-        tables = [encoders[expert.name].embedding for expert in experts]
-        general = [encoders[GENERAL].embedding] if GENERAL in encoders else []
+        names = [expert.name for expert in experts]
+        if GENERAL in encoders:
+            # It has all its say, whatever the others have.
+            names, weights = [*names, GENERAL], pad(weights, (0, 1), value=1.0)
         self._wake()
-        encoders[self.name] = _Sum(own, tables, weights, general)
+        encoders[self.name] = _Sum(own, [encoders[name].embedding for name in names], weights)
         encoder.through = encoder.prefixed
         encoder.longest = encoder.room(self._config().num_virtual_tokens)
         try:
@@ -151,7 +154,7 @@ class PrefixExpert(Tuned):
         finally:
             encoders[self.name] = own
             encoder.through, encoder.longest = before
-            if general:
+            if GENERAL in encoders:
                 PrefixExpert(encoder, GENERAL)._wake()
 
     def _wake(self) -> None:
@@ -168,28 +171,21 @@ class PrefixExpert(Tuned):
 
 
 class _Sum(torch.nn.Module):
-    """Stands in for peft's table of a prefix: for text i of a batch Σ_e weights[i, e] P_e, and the
-    general prefix with it; one line of weights is for all texts.
+    """Stands in for peft's table of a prefix: Σ_e weights[i, e] P_e for text i of a batch. A single
+    line of weights is for all texts.
     """
 
     def __init__(
-        self,
-        own: torch.nn.Module,
-        tables: Sequence[torch.nn.Embedding],
-        weights: torch.Tensor,
-        general: Sequence[torch.nn.Embedding],
+        self, own: torch.nn.Module, tables: Sequence[torch.nn.Embedding], weights: torch.Tensor
     ) -> None:
         super().__init__()
         self.embedding = own.embedding
-        # In tuples, which torch does not look into: they are not this module's to name.
-        self.tables, self.general = tuple(tables), tuple(general)
-        self.weights = weights
+        # In a tuple, which torch does not look into: they are not this module's to name.
+        self.tables, self.weights = tuple(tables), weights
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         tables = torch.stack([table.weight for table in self.tables])
         prefixes = torch.einsum("be,etw->btw", self.weights, tables)
-        for table in self.general:
-            prefixes = prefixes + table.weight
         return prefixes.expand(len(tokens), -1, -1)
 
 
