@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import streams
 
+from bench import untuned
 from bench.quality.collect import collect
+from bench.quality.domains import read_domains
 from bench.quality.profiles import PUBLISHED, QUERY_SIDE, Profile, profile_of
 from bench.quality.run import measure, prepare
 from bench.quality.stream import Stream, read_stream
@@ -163,6 +165,32 @@ def test_weekly_rounds_teach_what_the_first_corpus_is_asked(
     trained = page["ours-weekly"]["cpu_seconds"]["train"]
     assert trained > page["frozen"]["cpu_seconds"]["train"]
     assert page["ours-weekly"]["P"]["n2"] != page["ours-weekly-dense"]["P"]["n2"]
+
+
+def test_domains_to_come_are_asked_of_whoever_was_not_tuned_on_them(
+    ground: Path, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped when both have lived through n1, and full fine-tuning is there still."""
+    monkeypatch.setattr(prefix, "TOKENS", 8)
+    stream, profile = read_stream(ground / "stream.json"), profile_of("small", ["ddr", "full-ft"])
+    run = prepare(ground / "data", stream, profile, tmp_path, str(encoder_folder))
+    said: list[str] = []
+
+    def killed(line: str) -> None:
+        said.append(line)
+        if "full-ft seed 0 n1" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(run, killed)
+    nights = list(stream.nights(read_domains(ground / "data", stream.domains, 1.0)))
+    page = untuned.measured(run, nights, "n1", run.shared.folder("full-ft", 0))
+    found = {name: told["ore"] for name, told in page["nDCG@10"].items()}
+    assert list(found) == ["frozen", "ddr-topk", "full-ft"]
+    assert len(set(found.values())) == 3
+    apart, low, high = page["differences"]["ddr-topk - full-ft"]["ore"]
+    assert apart == pytest.approx(found["ddr-topk"] - found["full-ft"])
+    assert low <= apart <= high
 
 
 def test_cells_that_are_there_cost_nothing(small: Path, ground: Path, encoder_folder: Path) -> None:

@@ -147,15 +147,13 @@ class Ddr(OnFloor):
 
     def _encode(self, library: Library) -> dict[str, Vectors]:
         """Documents that are new, through the general prefix; and the index of all."""
-        assert self._general is not None
         numbers = {library.text_hash(number): number for number in library.number_of.values()}
         fresh = [digest for digest in numbers if digest not in self._vectors]
         texts = [library.texts(numbers[digest]) for digest in fresh]
         everything = [text for some in texts for text in some]
         made: dict[str, Vectors] = {}
         if everything:
-            with self._general.attached():
-                vectors = Encoder.encode_documents(self.floor.encoder, everything).vectors
+            vectors = self.encode_passages(everything)
             ends = np.cumsum([len(some) for some in texts])[:-1]
             made = dict(zip(fresh, np.split(vectors, ends), strict=True))
         self._vectors |= made
@@ -169,17 +167,32 @@ class Ddr(OnFloor):
         numbers = [library.number_of[key] for key in asked_about(questions)]
         return np.concatenate([self._vectors[library.text_hash(number)] for number in numbers])
 
-    def _answer(
-        self, gate: Gate, queries: Sequence[str], k: int, allowed: Collection[str] | None = None
-    ) -> list[list[str]]:
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Passages through the general prefix alone."""
         assert self._general is not None
-        assert self._index is not None
+        with self._general.attached():
+            return Encoder.encode_documents(self.floor.encoder, texts).vectors
+
+    def encode_queries(
+        self, queries: Sequence[str], gate: Gate, allowed: Collection[str] | None = None
+    ) -> Vectors:
+        """Queries through the general prefix and whatever the gate adds to it."""
         encoder = self.floor.encoder
         routes = gate.route(encoder.encode_queries(queries), allowed)
         says = np.array([[route.get(name, 0.0) for name in self._experts] for route in routes])
         weights = np.hstack([np.ones((len(queries), 1)), says.reshape(len(queries), -1)])
-        vectors = encode_blended(encoder, self._all(), queries, weights)
-        return self._index.names_found(unit(vectors), k)
+        return unit(encode_blended(encoder, self._all(), queries, weights))
+
+    @property
+    def gate(self) -> Gate:
+        """As it was learned last."""
+        return self._gate
+
+    def _answer(
+        self, gate: Gate, queries: Sequence[str], k: int, allowed: Collection[str] | None = None
+    ) -> list[list[str]]:
+        assert self._index is not None
+        return self._index.names_found(self.encode_queries(queries, gate, allowed), k)
 
     def _of_domain(self, domain: str) -> list[str]:
         return [name for name, domains in self._brought.items() if domain in domains]

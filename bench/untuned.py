@@ -1,0 +1,158 @@
+"""DDR's claim on domains that nobody was tuned on: top-k prefixes against full fine-tuning.
+
+    nightshift bench quality --data DIR --stream FILE --profile full --systems ddr,full-ft --out OUT
+    python -m bench.untuned --data DIR --stream FILE --run OUT --night n05 --out FILE
+
+Both as they were after a night, asked about the domains of later nights: each domain's documents
+alone, encoded by each system, `test` queries. Of full fine-tuning a run keeps the newest weights
+alone: stop it after that night, or name a copy of its folder with --weights. Intervals are
+those of the tables: paired, over queries, 95 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from safetensors.torch import load_model
+
+from bench.quality.asking import ask
+from bench.quality.domains import TEST, read_domains
+from bench.quality.profiles import profile_of
+from bench.quality.resampling import Draws, Floats, estimate
+from bench.quality.run import Run, prepare
+from bench.quality.stream import Asked, Night, read_stream
+from bench.quality.systems.ddr import Ddr
+from bench.told import tell
+from pipeline.encoder import Encoder, Vectors
+from pipeline.index import Index, Shelf
+from pipeline.library import Library
+
+SEED = 0
+UNTUNED = "untuned"
+PAIRS = (("ddr-topk", "full-ft"), ("ddr-topk", "frozen"), ("full-ft", "frozen"))
+Encode = Callable[[Sequence[str]], Vectors]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a system encodes either side."""
+
+    passages: Encode
+    queries: Encode
+
+
+@contextmanager
+def voices(run: Run, night: str, weights: Path) -> Iterator[Mapping[str, Voice]]:
+    """The frozen encoder, DDR's two best prefixes and the fine-tuned encoder after a night."""
+    frozen, tuned = run.encoder, Encoder(run.encoder.checkpoint)
+    load_model(tuned.model, weights / f"{night}.safetensors")
+    ddr = Ddr(root=run.shared.folder("ddr", SEED), floor=run.shared.floor, seed=SEED)
+    with closing(ddr):
+        ddr.resume(night, run.cells.page("ddr-topk", SEED, night))
+        yield {
+            "frozen": _voice(frozen),
+            "ddr-topk": Voice(
+                ddr.encode_passages, lambda texts: ddr.encode_queries(texts, ddr.gate.top())
+            ),
+            "full-ft": _voice(tuned),
+        }
+
+
+def _voice(encoder: Encoder) -> Voice:
+    return Voice(lambda texts: encoder.encode_documents(texts).vectors, encoder.encode_queries)
+
+
+def to_come(nights: Sequence[Night], night: str) -> list[Asked]:
+    """What is asked at last about the domains of which nothing has arrived by this night."""
+    place = [one.name for one in nights].index(night)
+    there = {page["_id"].split("/")[0] for one in nights[: place + 1] for page in one.corpus}
+    return [
+        asked for asked in nights[-1].asked if asked.split == TEST and asked.domain not in there
+    ]
+
+
+def scored(name: str, voice: Voice, library: Library, asked: Asked) -> pa.Table:
+    """How a system does on the documents of one domain alone."""
+    names = {number: key[1] for key, number in library.number_of.items()}
+    own = [number for number in sorted(names) if names[number].startswith(f"{asked.domain}/")]
+    texts = [library.texts(number) for number in own]
+    vectors = voice.passages([text for some in texts for text in some])
+    first = np.cumsum([0, *(len(some) for some in texts)])
+    index = Index([Shelf(asked.domain, vectors, first, np.ones(len(own), bool))])
+
+    def search(domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+        found = index.search(voice.queries(queries), k)
+        return [[names[own[hit.number]] for hit in hits] for hits in found]
+
+    table, _ = ask(search, name, SEED, UNTUNED, [asked])
+    return table
+
+
+def compared(scores: pa.Table, domains: Sequence[str]) -> dict[str, Any]:
+    """Means by domain, and what each pair of systems differs by."""
+    draws = Draws(scores)
+
+    def cells(system: str) -> list[Floats]:
+        found = (draws.cell(system, UNTUNED, domain, TEST) for domain in domains)
+        return [cell for cell in found if cell is not None]
+
+    def told(cell: Floats) -> list[float]:
+        found = estimate(cell)
+        return [found.value, found.low, found.high]
+
+    def difference(one: str, other: str) -> dict[str, list[float]]:
+        apart = [mine - theirs for mine, theirs in zip(cells(one), cells(other), strict=True)]
+        by_domain = {domain: told(cell) for domain, cell in zip(domains, apart, strict=True)}
+        return {**by_domain, "mean": told(np.mean(apart, axis=0))}
+
+    systems = dict.fromkeys(scores["system"].to_pylist())
+    return {
+        "nDCG@10": {
+            name: dict(zip(domains, (float(cell[0]) for cell in cells(name)), strict=True))
+            for name in systems
+        },
+        "differences": {f"{one} - {other}": difference(one, other) for one, other in PAIRS},
+    }
+
+
+def measured(run: Run, nights: Sequence[Night], night: str, weights: Path) -> dict[str, Any]:
+    """Every domain to come, asked in every voice."""
+    asked = to_come(nights, night)
+    with (
+        voices(run, night, weights) as speaking,
+        run.shared.floor.after(nights[-1].name) as live,
+    ):
+        tables = [
+            scored(name, voice, live.library, questions)
+            for name, voice in speaking.items()
+            for questions in asked
+        ]
+    domains = [questions.domain for questions in asked]
+    return {"after": night, **compared(pa.concat_tables(tables), domains)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--stream", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="the folder of bench quality")
+    parser.add_argument("--night", required=True)
+    parser.add_argument("--weights", type=Path, help="default: where the run keeps them")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    stream, profile = read_stream(asked.stream), profile_of("full", ["ddr", "full-ft"])
+    run = prepare(asked.data, stream, profile, asked.run, None)
+    nights = list(stream.nights(read_domains(asked.data, stream.domains, profile.share)))
+    weights = asked.weights or run.shared.folder("full-ft", SEED)
+    tell(measured(run, nights, asked.night, weights), asked.out)
+
+
+if __name__ == "__main__":
+    main()
