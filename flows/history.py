@@ -36,6 +36,7 @@ def _row(manifest: Manifest, live: bool, pinned: str | None) -> dict[str, Any]:
         "parent": manifest.parent,
         "time": manifest.time,
         "kind": manifest.kind,
+        "shift": facts.get("shift"),
         "outcomes": facts["outcomes"],
         "documents": facts["live_documents"],
         "experts": len(facts["live_experts"]),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,14 @@ def update(
     Without `settings`, those of the live version stay; `loaded` is its encoder where that is in
     memory already.
     """
+    shift = datetime.now(UTC).isoformat(timespec="seconds")
     with store.writing():
         claimed = run("claim", "", claim, store, paths, again=again)
         nights: list[Night] = []
         encoder = loaded
         for batch in claimed.batches:
             with open_live(store, encoder=encoder, settings=settings) as live:
-                nights.append(night(live, batch, run, progress))
+                nights.append(night(live, batch, shift, run, progress))
                 encoder = live.encoder
         if not any(lived.version for lived in nights):
             nothing = NothingToDo("no batch brings anything that the index does not have already")
@@ -85,8 +87,12 @@ def update(
         return nights + refused_nights(claimed)
 
 
-def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = silent) -> Night:
-    """One night: take in `batch` and publish what becomes of it."""
+def night(
+    live: Live, batch: Batch, shift: str, run: Run = plainly, progress: Progress = silent
+) -> Night:
+    """One night: take in `batch` and publish what becomes of it. Nights of one run have one
+    `shift`: when it began.
+    """
     refuse_another_form(live)
     clock = Clock(run, batch.digest)
     intake = clock.step("ingest", ingest, batch, live.library)
@@ -104,6 +110,7 @@ def night(live: Live, batch: Batch, run: Run = plainly, progress: Progress = sil
     outcomes = outcomes_of(intake, growth.outcomes)
     facts = {
         "batches": [batch_facts(batch)],
+        "shift": shift,
         "outcomes": [outcome.as_json() for outcome in outcomes],
         "documents": intake.counts,
         "encoded": encoding.encoded,

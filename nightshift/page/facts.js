@@ -30,6 +30,7 @@
  * @property {number | null} parent
  * @property {string} time
  * @property {string} kind  What made it: init, night, rollback, ...
+ * @property {string | null} [shift]  Of a night: when the run began that it belongs to.
  * @property {Outcome[]} outcomes
  * @property {number} documents
  * @property {number} experts

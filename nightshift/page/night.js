@@ -9,15 +9,65 @@ import { age, count, counted, duration, listed, moment, points } from "./words.j
 const A_DAY_AND_A_HALF = 36 * 3600 * 1000;
 
 /**
- * @param {Element} room @param {Version[]} versions
- * @param {import("./facts.js").Whole | undefined} night  The last one, whole.
+ * The nights of the last run, a version for each of its batches, oldest first.
+ * @param {Version[]} versions
  */
-export function showNight(room, versions, night) {
+export function lastShift(versions) {
+  const last = versions.findLast((one) => one.kind === "night");
+  return versions.filter((one) => one === last || (last?.shift && one.shift === last.shift));
+}
+
+/**
+ * @param {Element} room @param {Version[]} versions
+ * @param {import("./facts.js").Whole[]} nights  Those of the last run, whole.
+ */
+export function showNight(room, versions, nights) {
   const live = versions[versions.length - 1];
+  const night = nights.length ? together(nights) : undefined;
   fill(room,
     element("p", { class: "sentence", id: "sentence" }, night ? told(night) : beginning(live)),
     since(versions, night),
     strip(live, night));
+}
+
+/**
+ * @typedef {object} Shift  What the nights of a run come to.
+ * @property {number} version
+ * @property {string} time
+ * @property {Outcome[]} outcomes
+ * @property {Record<string, number>} documents
+ * @property {Record<string, number>} seconds
+ */
+
+/** @param {import("./facts.js").Whole[]} nights @returns {Shift} */
+function together(nights) {
+  const { version, time } = nights[nights.length - 1];
+  return {
+    version,
+    time,
+    outcomes: nights.flatMap((one) => one.outcomes).reduce(joined, []),
+    documents: sums(nights.map((one) => one.facts.documents ?? {})),
+    seconds: sums(nights.map((one) => one.seconds)),
+  };
+}
+
+/**
+ * What happened to a kind twice in the same way, without a trial, is told once.
+ * @param {Outcome[]} before @param {Outcome} one
+ */
+function joined(before, one) {
+  const alike = (other) => !one.gate && !other.gate && one.outcome !== "quarantine"
+    && one.outcome === other.outcome && one.kind === other.kind && one.expert === other.expert;
+  return before.some(alike)
+    ? before.map((other) => alike(other) ? { ...other, documents: other.documents + one.documents } : other)
+    : [...before, one];
+}
+
+/** @param {Record<string, number>[]} counts @returns {Record<string, number>} */
+function sums(counts) {
+  const names = new Set(counts.flatMap((one) => Object.keys(one)));
+  return Object.fromEntries([...names].map((name) =>
+    [name, counts.reduce((sum, one) => sum + (one[name] ?? 0), 0)]));
 }
 
 /** @param {Version} live */
@@ -26,11 +76,11 @@ function beginning(live) {
     + `${counted(live.documents, "document")}, served by the frozen encoder.`;
 }
 
-/** @param {Version & {facts: any}} night  Parts of a sentence; what others wrote is set apart. */
+/** @param {Shift} night  Parts of a sentence; what others wrote is set apart. */
 function told(night) {
   const recent = Date.now() - Date.parse(night.time) < A_DAY_AND_A_HALF;
   const when = recent ? "Last night" : `In the last night, ${age(night.time)} ago,`;
-  const gone = night.facts.documents?.deleted ?? 0;
+  const gone = night.documents.deleted ?? 0;
   const leaving = gone ? [`; ${counted(gone, "document was", "documents were")} taken out`] : [];
   const [one, ...others] = night.outcomes.map((part) => ({ ...part, ...fate(part) }));
   if (!one) return [`${when} nothing came that had to be decided`, ...leaving, "."];
@@ -39,7 +89,7 @@ function told(night) {
     return [`${when} ${count(one.documents)} ${noun} `, one.subject, "came and ", one.verb, ...leaving, "."];
   }
   const decided = night.outcomes.reduce((sum, part) => sum + part.documents, 0);
-  const { added = 0, updated = 0, quarantined = 0 } = night.facts.documents ?? {};
+  const { added = 0, updated = 0, quarantined = 0 } = night.documents;
   const waited = Math.max(0, decided - added - updated - quarantined);
   const came = waited
     ? `${counted(decided - waited, "document")} came, ${count(waited)} had waited`
@@ -76,7 +126,7 @@ function fate(one) {
   }
 }
 
-/** What other versions came after the night. @param {Version[]} versions @param {Version} [night] */
+/** What other versions came after the night. @param {Version[]} versions @param {Shift} [night] */
 function since(versions, night) {
   const later = night ? versions.filter((one) => one.version > night.version) : [];
   if (!later.length) return null;
@@ -84,7 +134,7 @@ function since(versions, night) {
     [place ? "; " : "", `${one.kind} (version ${one.version}), `, foreign(one.reason)]), ".");
 }
 
-/** @param {Version} live @param {Version} [night] */
+/** @param {Version} live @param {Shift} [night] */
 function strip(live, night) {
   const spent = night ? Object.values(night.seconds).reduce((sum, one) => sum + one, 0) : 0;
   const figures = [
@@ -99,7 +149,7 @@ function strip(live, night) {
       more && element("span", { class: "soft" }, more)))));
 }
 
-/** @param {Version} night */
+/** @param {Shift} night */
 function longest(night) {
   const steps = Object.entries(night.seconds).sort(([, a], [, b]) => b - a).slice(0, 2);
   return listed(steps.filter(([, took]) => took >= 0.1).map(([step, took]) => `${step} ${duration(took)}`));

@@ -7,7 +7,7 @@ import * as facts from "./facts.js";
 import { showGate } from "./gate.js";
 import { showGrowth } from "./growth.js";
 import { showLayers } from "./layers.js";
-import { showNight } from "./night.js";
+import { lastShift, showNight } from "./night.js";
 import { refusal } from "./refusal.js";
 import { askToRollBack } from "./rollback.js";
 import { searchBox } from "./search.js";
@@ -35,8 +35,8 @@ async function read() {
   const newest = versions[versions.length - 1];
   shown = newest;
   tick();
-  const night = versions.findLast((one) => one.kind === "night");
-  showNight(room("night"), versions, night && await facts.version(night.version));
+  const nights = await Promise.all(lastShift(versions).map((one) => facts.version(one.version)));
+  showNight(room("night"), versions, nights);
   offerVersions(versions);
   showVersions(room("versions"), versions, (target) =>
     askToRollBack(dialog, newest.version, target, followed));

@@ -63,7 +63,13 @@ def busy_store(tmp_path_factory: pytest.TempPathFactory, grown_store: Path) -> P
         for version in range(4, 44):
             size = {"live_documents": 10_000 * version, "seconds": {"train": 539.0}}
             kinds = {**law.facts["kinds"], "k3": "never-yet-judged"}
-            facts = {**law.facts, **size, "kinds": kinds, "outcomes": [outcome, outcome]}
+            facts = {
+                **law.facts,
+                **size,
+                "kinds": kinds,
+                "outcomes": [outcome, outcome],
+                "shift": str(version),
+            }
             came = {"version": version, "parent": version - 1, "time": "2020-02-20T02:00:00+00:00"}
             store.publish(replace(last, **came, kind="night", facts=facts))
     return store.root

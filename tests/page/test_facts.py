@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import worlds
 from page_reader import TOKEN, Reader
 from selenium.webdriver import Keys
+
+from flows.night import update
+from state.store import Store
 
 
 def rollback(page: Reader, body: bytes) -> None:
@@ -29,6 +33,27 @@ def test_last_night_is_one_sentence(page: Reader) -> None:
         f"Last night 40 documents of {kind} came and are served by the frozen encoder."
     )
     assert "version 3 live" in page.text("#live")
+
+
+def test_all_batches_of_a_night_are_told_together(
+    open_page: Callable[[Path], Reader], grown_store: Path, tmp_path: Path
+) -> None:
+    store = Store.open(shutil.copytree(grown_store, tmp_path / "grown"))
+    parts = {"a": range(340, 360), "b": range(360, 370)}
+    gone: list[dict[str, object]] = [{"_id": "sea-1", "_deleted": True}]
+    update(
+        store,
+        [
+            worlds.write_batch(tmp_path / name, "sea", numbers, queries=False, extra=gone)
+            for name, numbers in parts.items()
+        ],
+    )
+    page = open_page(store.root)
+    kind = page.json("/versions")[-1]["outcomes"][0]["kind"]
+    assert page.text("#sentence") == (
+        f"Last night 30 documents of {kind} came and are served by the frozen encoder; "
+        "1 document was taken out."
+    )
 
 
 def test_a_night_of_several_parts_and_long_ago(
