@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -29,6 +29,7 @@ from nightshift.server.forms import (
     Rejected,
     Rollback,
     RolledBack,
+    Typed,
 )
 from nightshift.server.journal import searches
 from nightshift.server.service import Service
@@ -56,6 +57,11 @@ def changing(service: Service) -> APIRouter:
             service.traffic.note(answers)
         # Many hits take a while to write down; others are not to wait for that.
         return await run_in_threadpool(_told, service, queries, answers)
+
+    @routes.get("/search", response_model=Answers)
+    async def look(typed: Annotated[Typed, Query()]) -> Response:
+        """The same for one query, for whoever types an address."""
+        return await search(Question(**typed.model_dump()))
 
     @routes.post("/click", response_model=Kept)
     def click(click: Click) -> Any:

@@ -58,6 +58,18 @@ class Question(Form):
         return self.queries or [self.query or ""]
 
 
+class Typed(BaseModel):
+    """One query as an address holds it: every value is a text there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Words
+    k: Annotated[int, Field(ge=1, le=K)] = 10
+    leg: Literal["both", "dense", "lexical"] = "both"
+    instruction: Name | None = None
+    version: Number | None = None
+
+
 class Answered(BaseModel):
     """What one query found, and the experts whose query vector found it."""
 

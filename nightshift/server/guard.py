@@ -57,7 +57,7 @@ class Guard:
             headers, path = Headers(scope=scope), scope["path"]
             if self.door.is_loopback:
                 _check_host(headers)
-            _check_origin(headers)
+            _check_origin(headers, path)
             if path != OPEN:
                 self.pace.check(scope["client"][0] if scope.get("client") else "")
             if self.door.needs_token(path):
@@ -95,10 +95,13 @@ def _check_host(headers: Headers) -> None:
         raise Refused(421, "this service answers to no such name", "http://127.0.0.1 and its port")
 
 
-def _check_origin(headers: Headers) -> None:
-    """Browsers tell whose page sends a request; other programs say nothing."""
+def _check_origin(headers: Headers, path: str) -> None:
+    """Browsers tell whose page sends a request; other programs say nothing. Of a picture, say, only
+    Sec-Fetch-Site tells, and of a link to the page too, which may be followed.
+    """
     origin = headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+    foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
+    if foreign or (headers.get("sec-fetch-site") == "cross-site" and not is_page(path)):
         raise Refused(403, "pages of other sites may not ask here", "the service's own page")
 
 

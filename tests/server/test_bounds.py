@@ -71,7 +71,7 @@ def test_bytes_that_are_no_json(client: TestClient, content: bytes) -> None:
 
 def test_addresses_and_methods_that_there_are_not(client: TestClient) -> None:
     assert refusal(client.get("/nothing"), 404) == "there is nothing at this address"
-    assert refusal(client.get("/search"), 405) == "GET is not understood here"
+    assert refusal(client.get("/click"), 405) == "GET is not understood here"
     assert refusal(client.put("/versions"), 405) == "PUT is not understood here"
     assert "version" in refusal(client.get("/versions/first"), 422)
     assert "version 99" in refusal(client.get("/versions/99"), 404)

@@ -33,6 +33,7 @@ ENDS = [
     ("get", "/experts"),
     ("get", "/health"),
     ("get", "/metrics"),
+    ("get", "/search"),
     ("post", "/search"),
     ("post", "/click"),
     ("post", "/rollback"),

@@ -27,6 +27,7 @@ ASKED = [
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("GET", "/nothing/here"),
+    ("GET", "/search"),
     ("POST", "/search"),
     ("POST", "/click"),
     ("POST", "/rollback"),
@@ -92,6 +93,16 @@ def test_other_sites_may_not_ask_through_a_browser(client: TestClient) -> None:
         assert "access-control-allow-origin" not in answer.headers
     own = {"Origin": "http://127.0.0.1:8765"}
     assert client.post("/search", json=form, headers=own).status_code == 200
+
+
+def test_a_picture_in_a_page_of_somebody_elses_asks_nothing(client: TestClient) -> None:
+    def status(path: str, site: str) -> int:
+        return client.get(path, headers={"Sec-Fetch-Site": site}).status_code
+
+    for path in ("/search?query=sea", "/versions"):
+        assert status(path, "cross-site") == 403
+        assert {status(path, site) for site in ("same-origin", "same-site", "none")} == {200}
+    assert status("/", "cross-site") == 200, "a link to the page may be followed"
 
 
 def test_a_form_of_another_site_is_no_json(client: TestClient) -> None:

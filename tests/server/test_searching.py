@@ -52,6 +52,20 @@ def test_it_finds_what_the_command_finds(
 
 
 @pytest.mark.parametrize("leg", LEGS)
+def test_an_address_finds_what_a_form_finds(client: TestClient, leg: str) -> None:
+    fields = {"query": QUERIES[1], "k": 4, "leg": leg, "version": 2}
+    answer = client.get("/search", params=fields)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == ask(client, **fields)
+    assert len(answer.json()["answers"][0]["hits"]) == 4
+
+
+@pytest.mark.parametrize("fields", [{}, {"query": " "}, {"query": "x", "k": 0}, {"qery": "x"}])
+def test_an_address_that_asks_nothing_is_refused(client: TestClient, fields: Any) -> None:
+    assert client.get("/search", params=fields).status_code == 422
+
+
+@pytest.mark.parametrize("leg", LEGS)
 def test_many_queries_find_what_each_finds_alone(client: TestClient, made: Path, leg: Any) -> None:
     page = ask(client, queries=QUERIES, leg=leg, version=2)
     with open_index(made, version=2) as index:
