@@ -9,7 +9,7 @@ import numpy as np
 
 from flows.adoption import Growth, adopt, enter, joined, laid_over, reuse_of
 from flows.groups import Group
-from flows.membership import Grounds, compared, experts_of_kin, grown_kind, pool_after
+from flows.membership import Grounds, experts_of_kin, grown_kind, named, pool_after
 from flows.modules import Kind, Modules, Pool
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC, QUERY
@@ -23,7 +23,6 @@ from pipeline.overlay import Overlaid, Overlay
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.side import too_late
-from pipeline.terms import name_of
 from pipeline.trial import Trial
 
 
@@ -64,7 +63,7 @@ def _ended(grounds: Grounds, growth: Growth, pool: Pool) -> Growth:
 
 def _settle(grounds: Grounds, growth: Growth, group: Group) -> Growth:
     if group.outcome == "wait":
-        name = name_of(group.documents, compared(grounds, group))
+        name = named(group.documents, grounds.library)
         outcome = Outcome(name, len(group.documents), "wait", group.reason)
         return replace(growth, outcomes=(*growth.outcomes, outcome))
     kind = grown_kind(grounds, growth.modules, group)

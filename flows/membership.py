@@ -106,7 +106,7 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
     statistics = KindStatistics.of(features, groups)
     return Kind(
         id=grounds.name("k", "kind/", modules.kinds),
-        name=name_of(group.documents, compared(grounds, group)),
+        name=named(group.documents, grounds.library),
         documents=len(group.documents),
         born=grounds.version,
         statistics=statistics,
@@ -167,12 +167,12 @@ def pool_after(grounds: Grounds, groups: Sequence[Group]) -> Pool:
     return pool
 
 
-def compared(grounds: Grounds, group: Group) -> Sequence[Document]:
-    """Some documents of the index that are not in the group, to name the group against."""
-    own = {document.key for document in group.documents}
-    numbers = [number for key, number in grounds.library.number_of.items() if key not in own]
+def named(documents: Sequence[Document], library: Library) -> str:
+    """What documents are called beside the others of the index."""
+    own = {document.key for document in documents}
+    numbers = [number for key, number in library.number_of.items() if key not in own]
     step = max(1, len(numbers) // COMPARED)
-    return Chosen(grounds.library.documents, numbers[::step])
+    return name_of(documents, Chosen(library.documents, numbers[::step]))
 
 
 def unused_expert(store: Store, besides: Iterable[str] = ()) -> str:

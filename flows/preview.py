@@ -15,6 +15,7 @@ from flows.encoding import Encoding, encode, encoded_before
 from flows.groups import SPANS_EACH, facts_of
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
+from flows.membership import named
 from flows.night import Night, detect, outcomes_of, refused_nights
 from flows.outcome import Outcome
 from flows.settings import Settings
@@ -25,7 +26,6 @@ from pipeline.decision import wish
 from pipeline.documents import Key
 from pipeline.kinds import groups_of
 from pipeline.progress import Progress, silent
-from pipeline.terms import name_of
 from pipeline.training import EPOCHS
 from state.store import Store
 
@@ -77,7 +77,7 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
             total = count + (kind.documents if kind else 0)
             had = len(kind.questions.teaching) if kind else 0
             outcome, reason = wish(facts_of(kind), total, teaching + had)
-            name = kind.name if kind else name_of(here, [])
+            name = kind.name if kind else named(here, live.library)
             outcomes.append(Outcome(name, count, outcome, f"{reason}; the gate was not asked"))
             if outcome in ("spawn", "refine"):
                 clock.seconds["train"] += _training_seconds(live, teaching + had)

@@ -224,6 +224,16 @@ def test_a_dry_run_tells_the_decision_and_changes_nothing(store: Store, tmp_path
     assert what_lasts(store) == before
 
 
+def test_a_dry_run_names_a_kind_as_the_night_does(store: Store, tmp_path: Path) -> None:
+    """A word that the index is full of sets nothing apart from it."""
+    batch = worlds.write_batch(tmp_path / "b", "law", range(150))
+    corpus = batch / "corpus.jsonl"
+    corpus.write_text(corpus.read_text().replace('"text": "', '"text": "seacommonaa '))
+    [dry], [lived] = preview(store, [batch]), update(store, [batch])
+    assert dry.outcomes[0].kind == lived.outcomes[0].kind
+    assert "seacommonaa" not in lived.outcomes[0].kind
+
+
 def test_expert_and_kind_names_are_never_given_twice(grown: Store, tmp_path: Path) -> None:
     from flows.rollback import rollback
 
