@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.live import Live, open_live
+from flows.membership import forget_departed
 from flows.modules import Kind, Modules
 from flows.publication import publish_modules
 from flows.retire import told, trial_of
@@ -92,6 +93,7 @@ def waiting_for(modules: Modules, expert: str) -> Kind:
 
 def _tried(live: Live, expert: str) -> tuple[Approval, Modules]:
     """What it changes as things stand now, and the modules with it in its place."""
+    forget_departed(live)
     kind = waiting_for(live.modules, expert)
     router = live.modules.router.with_kind(
         kind.id, prototypes_of(kind.questions.typical.vectors, live.settings.seed), expert

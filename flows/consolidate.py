@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from flows.live import Live, open_live
-from flows.membership import unused_expert
+from flows.membership import forget_departed, unused_expert
 from flows.merger import Merger, merge, mergeable
 from flows.modules import HEAD, ExpertFacts, Modules
 from flows.publication import publish_modules
@@ -72,6 +72,7 @@ def consolidate(store: Store, *, dry_run: bool = False) -> Consolidation:
 
 def propose(live: Live) -> tuple[Consolidation, Merger]:
     """The nearest pair, merged and measured."""
+    forget_departed(live)
     pair = nearest_pair(mergeable(live))
     if pair is None:
         raise NothingToDo("there are no two experts that could be one", hint="nightshift experts")

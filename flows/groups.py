@@ -8,7 +8,7 @@ from heapq import nsmallest
 
 from flows.intake import Intake
 from flows.live import Live
-from flows.modules import Kind
+from flows.modules import Kind, Pool
 from pipeline.chosen import Chosen, Joined
 from pipeline.clusters import Rows
 from pipeline.decision import Findings, KindFacts, wish
@@ -39,10 +39,13 @@ class Group:
     reason: str
 
 
-def decide(live: Live, intake: Intake, findings: Findings, library: Library) -> list[Group]:
+def decide(
+    live: Live, intake: Intake, findings: Findings, library: Library, pool: Pool
+) -> list[Group]:
     """The groups of a night with the outcome to aim for, known kinds first."""
     return [
-        _group(live, intake, findings.night, kind, rows, library) for kind, rows in findings.groups
+        _group(live, intake, findings.night, kind, rows, library, pool)
+        for kind, rows in findings.groups
     ]
 
 
@@ -53,10 +56,11 @@ def _group(
     kind_id: str | None,
     rows: Rows,
     library: Library,
+    pool: Pool,
 ) -> Group:
     tonight = rows[rows < night]
     waiting = tuple(int(row) - night for row in rows[rows >= night])
-    pool = live.modules.pool.take(list(waiting))
+    pool = pool.take(list(waiting))
     fresh = Chosen(intake.documents, tonight)
     waited = [library.document(library.number_of[key]) for key in pool.keys]
     kind = live.modules.kinds[kind_id] if kind_id else None

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from flows.encoding import Encoding
 from flows.groups import Group
+from flows.intake import Intake
 from flows.live import Live
 from flows.modules import Kind, Modules, Pool
 from flows.prior import with_labels
@@ -42,6 +43,8 @@ class Grounds:
     names: frozenset[str]
     minutes: float
     progress: Progress
+    pool: Pool
+    """Who waited before tonight."""
     labels: tuple[str, ...] = ()
     """What tonight's batch says of itself."""
     taught: list[float] = field(default_factory=list)
@@ -65,6 +68,20 @@ class Grounds:
         """The name of an expert's next revision: e1 has e1-2, then e1-3."""
         ever = {name.removeprefix("expert/") for name in self.names} | set(besides)
         return f"{root}-{1 + len({name for name in ever if name.split('-')[0] == root})}"
+
+
+def waiting_still(live: Live, intake: Intake) -> Pool:
+    """Who waited before tonight, but for documents that are gone or that tonight brings anew."""
+    gone = {*intake.deleted, *(document.key for document in intake.documents)}
+    pool, there = live.modules.pool, live.library.number_of
+    return pool.take([n for n, key in enumerate(pool.keys) if key in there and key not in gone])
+
+
+def forget_departed(live: Live) -> None:
+    """Leave out what is asked about documents that are no longer there. Nights do so; a rollback of
+    modules alone brings such questions back.
+    """
+    live.modules = still_there(live.modules, live.library)
 
 
 def still_there(modules: Modules, library: Library) -> Modules:
@@ -134,7 +151,7 @@ def kin(kinds: Mapping[str, KindStatistics], features: Layers) -> list[str]:
 
 def _of_group(grounds: Grounds, group: Group) -> tuple[Layers, npt.NDArray[np.uint64]]:
     """Features and groups of a group's documents, tonight's and those that waited."""
-    pool = grounds.live.modules.pool.take(list(group.waiting))
+    pool = grounds.pool.take(list(group.waiting))
     encoding, rows = grounds.encoding, spread(group.rows)
     return (
         np.concatenate([encoding.features[rows], pool.features]),
@@ -144,16 +161,9 @@ def _of_group(grounds: Grounds, group: Group) -> tuple[Layers, npt.NDArray[np.ui
 
 def pool_after(grounds: Grounds, groups: Sequence[Group]) -> Pool:
     """What waits after the night: those who still do, and tonight's newcomers."""
-    live = grounds.live.modules.pool
     settled = {row for group in groups if group.outcome != "wait" for row in group.waiting}
-    tonight = {document.key for document in grounds.documents}
-    pool = live.take(
-        [
-            row
-            for row, key in enumerate(live.keys)
-            if row not in settled and key in grounds.library.number_of and key not in tonight
-        ]
-    )
+    waiting = range(len(grounds.pool.keys))
+    pool = grounds.pool.take([row for row in waiting if row not in settled])
     for group in groups:
         if group.outcome == "wait":
             rows = group.rows

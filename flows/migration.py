@@ -30,6 +30,7 @@ from flows.encoding import (
 from flows.founding import layers_that_tell
 from flows.generation import Generation, renewed
 from flows.live import TOMBSTONES, Live, open_live, read_library, save_dead
+from flows.membership import forget_departed
 from flows.modules import save_modules
 from flows.publication import encoder_facts, publish, quiet_facts, size_facts
 from flows.retire import told
@@ -94,6 +95,7 @@ def migrate(
     """Build the next generation, and publish it unless a kind would surely lose by it."""
     began, model = time.monotonic(), loaded or Encoder(locate(encoder))
     with store.writing(), open_live(store) as live:
+        forget_departed(live)
         documents = _documents(live, model)
         notes = _Notes.read(store, model)
         if not notes.layers:

@@ -22,8 +22,8 @@ from flows.groups import Group, decide
 from flows.growth import grow
 from flows.intake import Claim, Intake, claim, ingest
 from flows.live import Live, open_live
-from flows.membership import Grounds, heard, still_there
-from flows.modules import save_modules
+from flows.membership import Grounds, heard, still_there, waiting_still
+from flows.modules import Pool, save_modules
 from flows.outcome import Outcome
 from flows.prior import labels_of
 from flows.publication import library_facts, publish, size_facts
@@ -100,11 +100,12 @@ def night(
     if not intake.changes_something and (told or not intake.quarantined):
         return Night(batch.name, None, (), intake.counts, 0, clock.seconds)
     encoding, shelves = clock.step("encode", shelve, live, intake, progress)
-    findings = clock.step("detect", detect, live, encoding)
-    groups = clock.step("decide", decide, live, intake, findings, shelves.library)
+    pool = waiting_still(live, intake)
+    findings = clock.step("detect", detect, live, encoding, pool)
+    groups = clock.step("decide", decide, live, intake, findings, shelves.library, pool)
     taught: list[float] = []
     growth = clock.step(
-        "gate", learn, live, intake, encoding, shelves.library, groups, taught, progress
+        "gate", learn, live, intake, encoding, shelves.library, pool, groups, taught, progress
     )
     clock.move("gate", "train", sum(taught))
     outcomes = outcomes_of(intake, growth.outcomes)
@@ -156,9 +157,8 @@ def go_live(
     return published.version
 
 
-def detect(live: Live, encoding: Encoding) -> Findings:
-    """Sort the night into kinds, known and new."""
-    pool = live.modules.pool
+def detect(live: Live, encoding: Encoding, pool: Pool) -> Findings:
+    """Sort the night, and who waited before it, into kinds, known and new."""
     return look(
         encoding.features,
         encoding.groups,
@@ -175,6 +175,7 @@ def learn(
     intake: Intake,
     encoding: Encoding,
     library: Library,
+    pool: Pool,
     groups: Sequence[Group],
     taught: list[float],
     progress: Progress,
@@ -191,6 +192,7 @@ def learn(
         names=frozenset(name for manifest in history for name in manifest.modules),
         minutes=live.settings.train_minutes,
         progress=progress,
+        pool=pool,
         labels=labels_of(intake.batch),
         taught=taught,
     )

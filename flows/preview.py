@@ -15,7 +15,7 @@ from flows.encoding import Encoding, encode, encoded_before
 from flows.groups import SPANS_EACH, facts_of
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
-from flows.membership import named
+from flows.membership import named, waiting_still
 from flows.night import Night, detect, outcomes_of, refused_nights
 from flows.outcome import Outcome
 from flows.settings import Settings
@@ -67,7 +67,7 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
     clock.seconds["encode"] = scale * (time.monotonic() - started)
     outcomes = []
     if sample:
-        findings = detect(live, encoding)
+        findings = detect(live, encoding, waiting_still(live, intake))
         for kind_id, rows in findings.groups:
             kind = live.modules.kinds[kind_id] if kind_id else None
             here = [sample[row] for row in rows if row < findings.night]

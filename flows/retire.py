@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.live import Live, open_live
+from flows.membership import forget_departed
 from flows.modules import Modules
 from flows.publication import publish_modules
 from flows.shares import with_frozen_shares
@@ -74,6 +75,7 @@ def trial_of(live: Live) -> Trial:
 
 
 def _measured(live: Live, expert: str) -> Retirement:
+    forget_departed(live)
     serving = live.modules.serving
     if expert not in serving:
         there = ", ".join(serving) or "none"

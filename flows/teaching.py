@@ -16,7 +16,7 @@ from flows.clock import Clock
 from flows.encoding import Encoding
 from flows.growth import grow_kind
 from flows.live import Live, open_live
-from flows.membership import Grounds
+from flows.membership import Grounds, forget_departed
 from flows.modules import Kind, Modules
 from flows.night import refuse_another_form
 from flows.outcome import Outcome
@@ -57,6 +57,7 @@ def teach(
     """Try a new expert for the kind, or a revision of the one it has; publish what came of it."""
     with store.writing(), open_live(store, encoder=loaded, settings=settings) as live:
         refuse_another_form(live)
+        forget_departed(live)
         clock = Clock()
         taught: list[float] = []
         with clock("gate"):
@@ -104,6 +105,7 @@ def _grounds(live: Live, taught: list[float], progress: Progress) -> Grounds:
         names=frozenset(name for manifest in history for name in manifest.modules),
         minutes=live.settings.train_minutes,
         progress=progress,
+        pool=live.modules.pool,
         taught=taught,
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from flows.live import Live, open_live
+from flows.membership import forget_departed
 from nightshift.errors import NothingToDo
 from pipeline.documents import REAL
 from pipeline.experts.prefix import PrefixExpert
@@ -49,6 +50,7 @@ def tune(
 ) -> Tuning:
     """Teach a general prefix by the real questions of all kinds, and write the encoder with it."""
     with open_live(store) as live, new_folder(folder) as written:
+        forget_departed(live)
         asked = asked_by_kind(live)
         encoder, seed = live.encoder, live.settings.seed
         prefix = PrefixExpert.new(encoder, "tuned", seed)

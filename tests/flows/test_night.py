@@ -214,6 +214,25 @@ def test_a_batch_that_cannot_be_read_keeps_nobody_from_the_others(
         update(store, [tmp_path / "empty", good])
 
 
+def test_a_document_that_waits_may_be_deleted(store: Store, tmp_path: Path) -> None:
+    live_through(store, worlds.write_batch(tmp_path / "a", "law", range(60)))
+    gone: list[dict[str, object]] = [{"_id": f"law-{n}", "_deleted": True} for n in range(5)]
+    more = worlds.write_batch(tmp_path / "b", "law", range(60, 80), extra=gone)
+    assert outcomes(preview(store, [more])[0]) == ["wait"]
+    night = live_through(store, more)
+    assert [(one.outcome, one.documents) for one in night.outcomes] == [("wait", 75)]
+    assert store.manifest().facts["waiting"] == 75
+
+
+def test_a_document_that_waits_and_comes_anew_counts_once(store: Store, tmp_path: Path) -> None:
+    live_through(store, worlds.write_batch(tmp_path / "a", "law", range(60)))
+    again = worlds.write_batch(tmp_path / "b", "law", range(60))
+    corpus = again / "corpus.jsonl"
+    corpus.write_text(corpus.read_text().replace('"text": "', '"text": "lawcommonaa '))
+    night = live_through(store, again)
+    assert [(one.outcome, one.documents) for one in night.outcomes] == [("wait", 60)]
+
+
 def test_a_dry_run_tells_the_decision_and_changes_nothing(store: Store, tmp_path: Path) -> None:
     batch = worlds.write_batch(tmp_path / "b", "law", range(150))
     before = what_lasts(store)

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import worlds
 
 from flows.live import open_live
+from flows.migration import migrate
 from flows.night import update
+from flows.retire import retire
 from flows.rollback import rollback
+from flows.teaching import teach
+from flows.tuning import tune
 from nightshift.errors import NothingToDo, UnknownVersion, UsageError
+from pipeline.experts import prefix
 from pipeline.index import Found
 from state.store import Store
 
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
+DONE_AFTERWARDS: dict[str, Callable[[Store, Path], Any]] = {
+    "teach": lambda store, _: teach(store, "k1"),
+    "retire": lambda store, _: retire(store, "e1", "a test"),
+    "tune": lambda store, folder: tune(store, folder / "tuned"),
+    "migrate": lambda store, folder: migrate(
+        store, str(worlds.save_tiny_encoder(folder / "other", seed=1)), anyway=True
+    ),
+}
 
 
 def answers(store: Store, version: int | None = None) -> list[list[Found]]:
@@ -78,3 +93,23 @@ def test_a_target_that_makes_no_sense_is_refused(
 def test_the_first_version_has_nothing_before_it(store: Store) -> None:
     with pytest.raises(UsageError):
         rollback(store, None, "no")
+
+
+@pytest.mark.parametrize("verb", DONE_AFTERWARDS.values(), ids=DONE_AFTERWARDS)
+def test_old_modules_may_ask_about_documents_that_are_gone(
+    grown: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: Callable[[Store, Path], Any],
+) -> None:
+    """Every other document goes, and then the modules come back that were asked about them."""
+    monkeypatch.setattr(prefix, "TOKENS", 8)
+    gone: list[dict[str, object]] = [
+        {"_id": f"{kind}-{n}", "_deleted": True}
+        for kind in ("sea", "law")
+        for n in range(0, 240, 2)
+    ]
+    update(grown, [worlds.write_batch(tmp_path / "b", "sea", range(300, 310), extra=gone)])
+    rollback(grown, 2, "the modules before")
+    verb(grown, tmp_path)
+    assert not grown.verify()
