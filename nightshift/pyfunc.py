@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flows.record import key_of
@@ -32,15 +33,17 @@ class Served:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self._alone = Lock()
+        """MLflow asks in threads; encoder and experts are not for several at once."""
 
     def predict(self, asked: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """The hits of every query, best first."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [row for each in asked.to_dict("records") for row in self._answered(each)],
-            columns=["query", "rank", "source", "id", "score", "title", "text", "version"],
-        )
+        with self._alone:
+            rows = [row for each in asked.to_dict("records") for row in self._answered(each)]
+        columns = ["query", "rank", "source", "id", "score", "title", "text", "version"]
+        return pd.DataFrame(rows, columns=columns)
 
     def _answered(self, asked: dict[Any, Any]) -> Iterator[dict[str, Any]]:
         query, k = str(asked["query"]), asked.get("k")

@@ -83,7 +83,9 @@ class Encoder:
         """Tokens that a text may have behind a prefix of so many: both need positions."""
         positions = getattr(self.model.config, "max_position_embeddings", None)
         longest = self.checkpoint.max_length
-        return longest if positions is None else min(longest, int(positions) - prefix)
+        if positions is None:
+            return longest
+        return min(longest, int(positions) - self._unused_positions - prefix)
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
         """Vectors and layer features of `texts`, in their order."""
@@ -129,6 +131,13 @@ class Encoder:
             )
             tokens += encoded["input_ids"]
         return tokens
+
+    @property
+    def _unused_positions(self) -> int:
+        """RoBERTa and its like count from behind the padding's place."""
+        embeddings = getattr(self.model, "embeddings", None)
+        padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
+        return 0 if padding is None else int(padding) + 1
 
     @property
     def _body(self) -> Any:

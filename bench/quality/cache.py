@@ -41,6 +41,8 @@ class CachedEncoder(Encoder):
         self._learned: dict[tuple[str, str], tuple[Vectors, float]] = {}
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
+        if self.guest is not None:
+            return super().encode_documents(texts, progress)
         kept = self._kept[DOCUMENT]
         names = [kept.name(text) for text in texts]
         fresh = list({name: row for row, name in enumerate(names) if name not in kept}.values())

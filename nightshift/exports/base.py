@@ -38,6 +38,16 @@ def serving(live: Live, expert: str | None) -> list[str]:
     return [expert]
 
 
+def plain_encoder_only(name: str, live: Live) -> None:
+    """Refuse an encoder whose texts stand behind a general prefix, where that would be lost."""
+    checkpoint = live.encoder.checkpoint
+    if checkpoint.general:
+        raise UsageError(
+            f"{checkpoint.name} has a general prefix, which {name} does not know",
+            hint="nightshift export vectors --out FOLDER",
+        )
+
+
 def frozen_only(name: str, expert: str | None) -> None:
     """Refuse an expert where vectors of the frozen encoder are written."""
     if expert is not None:

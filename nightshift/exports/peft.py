@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.live import Live
-from nightshift.errors import NothingToDo
-from nightshift.exports.base import Told, serving
+from flows.modules import method_of
+from nightshift.errors import NothingToDo, UsageError
+from nightshift.exports.base import Told, plain_encoder_only, serving
+from pipeline.experts.methods import OF_PEFT
 from state.folder import copy_file
 
 PAGE = """\
@@ -31,12 +33,17 @@ g(x) = normalise(x + W2 relu(W1 x + b1) + b2) as `w1`, `b1`, `w2`, `b2`.
 
 
 def write(live: Live, folder: Path, expert: str | None) -> Told:
-    """The store keeps experts in peft's own format; they are copied."""
-    names = serving(live, expert)
-    if not names:
-        raise NothingToDo(
-            f"version {live.manifest.version} has no experts: the frozen encoder serves every query"
+    """The store keeps experts that peft makes in its own format; they are copied."""
+    plain_encoder_only("peft", live)
+    names = [one for one in serving(live, expert) if _is_an_adapter(live, one)]
+    if expert is not None and not names:
+        method = live.modules.experts[expert].method
+        raise UsageError(
+            f"{expert} is a {method} expert, which peft does not know",
+            hint="nightshift export vectors --out FOLDER",
         )
+    if not names:
+        raise NothingToDo(f"no expert of version {live.manifest.version} is an adapter of peft")
     stored, heads = live.modules.stored, ""
     for name in names:
         parts = [f"expert/{name}", f"head/{name}"]
@@ -49,6 +56,10 @@ def write(live: Live, folder: Path, expert: str | None) -> Told:
         table=_table(live, names), first=names[0], composed=composed(live), heads=heads
     )
     return Told(f"{len(names)} {'adapter' if len(names) == 1 else 'adapters'}", page)
+
+
+def _is_an_adapter(live: Live, expert: str) -> bool:
+    return method_of(live.modules.experts[expert]) in OF_PEFT.values()
 
 
 def composed(live: Live) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from flows.live import Live
 from nightshift.errors import UsageError
-from nightshift.exports.base import Told, serving
+from nightshift.exports.base import Told, plain_encoder_only, serving
 from nightshift.exports.peft import composed
 from pipeline.checkpoint import Checkpoint
 from pipeline.experts.lora import LoraExpert
@@ -65,12 +65,8 @@ writes it down)."""
 
 def write(live: Live, folder: Path, expert: str | None) -> Told:
     """Files that transformers and sentence-transformers know, none of which is run by either."""
+    plain_encoder_only("sentence-transformers", live)
     checkpoint = live.encoder.checkpoint
-    if checkpoint.general:
-        raise UsageError(
-            f"{checkpoint.name} has a general prefix, which sentence-transformers does not know",
-            hint="nightshift export vectors --out FOLDER",
-        )
     if expert is None:
         copy_file(checkpoint.folder / CHECKPOINT, folder / CHECKPOINT)
         line, what = "the frozen encoder", FROZEN
@@ -89,7 +85,7 @@ def _mergeable(live: Live, expert: str) -> LoraExpert:
     if not isinstance(found, LoraExpert):
         raise UsageError(
             f"{expert} is a {found.method} expert: it has no updates of weights to merge",
-            hint=f"nightshift export peft --expert {expert} --out FOLDER",
+            hint="nightshift export sentence-transformers --out FOLDER",
         )
     return found
 

@@ -51,5 +51,6 @@ def test_an_encoder_is_tuned_and_taken(
     assert "version 2: 60 documents by" in moved.out
     again = run("tune", "--out", tmp_path / "tuned")
     assert (again.code, "exists already" in again.err) == (2, True)
-    told = run("export", "sentence-transformers", "--out", tmp_path / "out")
-    assert "has a general prefix, which sentence-transformers does not know" in told.err
+    for format in ("sentence-transformers", "peft"):
+        told = run("export", format, "--out", tmp_path / "out")
+        assert f"has a general prefix, which {format} does not know" in told.err

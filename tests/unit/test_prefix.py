@@ -110,6 +110,19 @@ def test_a_text_is_cut_to_the_positions_that_the_prefix_leaves(
     expert.detach()
 
 
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
+def test_of_whoever_counts_from_behind_the_padding_a_text_is_cut_earlier(
+    of_family: Make, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    monkeypatch.setitem(SMALL, "max_position_embeddings", prefix.TOKENS + 40)
+    monkeypatch.setitem(SMALL, "pad_token_id", 1)
+    encoder = of_family(family)
+    expert = PrefixExpert.new(encoder, "e1", seed=1)
+    with expert.attached():
+        assert encoder.longest == 38
+        encoder.encode_queries([" ".join(WORDS[:200])])
+
+
 def test_its_size_is_two_vectors_a_token_and_layer(of_family: Make) -> None:
     expert = PrefixExpert.new(of_family("bert"), "e1", seed=1)
     assert expert.parameter_count == prefix.TOKENS * 2 * SMALL["num_hidden_layers"] * 32

@@ -23,7 +23,7 @@ from flows.live import Live
 from flows.settings import Settings
 from pipeline.composition.base import unit
 from pipeline.composition.blend import encode_blended
-from pipeline.encoder import Encoder, Vectors
+from pipeline.encoder import Vectors
 from pipeline.experts.prefix import PrefixExpert
 from pipeline.lessons import asked_about, lessons
 from pipeline.library import Library
@@ -171,7 +171,7 @@ class Ddr(OnFloor):
         """Passages through the general prefix alone."""
         assert self._general is not None
         with self._general.attached():
-            return Encoder.encode_documents(self.floor.encoder, texts).vectors
+            return self.floor.encoder.encode_documents(texts).vectors
 
     def encode_queries(
         self, queries: Sequence[str], gate: Gate, allowed: Collection[str] | None = None
