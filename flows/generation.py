@@ -16,6 +16,7 @@ from flows.membership import unused_expert
 from flows.modules import Kind, Modules, Pool
 from flows.settings import QUERY
 from flows.shares import with_frozen_shares, with_share
+from nightshift.errors import NothingToDo
 from pipeline.candidate import Candidate
 from pipeline.clusters import A_HANDFUL
 from pipeline.composition.methods import COMPOSITIONS
@@ -86,6 +87,12 @@ def renewed(
         for id_, kind in live.modules.kinds.items()
         if len(rows_of[id_]) >= A_HANDFUL
     }
+    if not kinds:
+        raise NothingToDo(
+            f"{len(library)} documents are too few to tell kinds apart by; {A_HANDFUL} of one kind "
+            "are needed",
+            hint="nightshift init --encoder ENCODER --corpus PATH --store A_NEW_FOLDER",
+        )
     router = Router(rule=live.modules.router.rule)
     for id_, kind in kinds.items():
         if len(kind.questions.typical):
@@ -178,7 +185,8 @@ def _taught(
         method=settings.expert,
     )
     name = unused_expert(live.store, new.modules.experts)
-    laid = () if settings.side == QUERY else keys
+    # As on any night: a head learns from people's questions alone.
+    laid = () if settings.side == QUERY or kind.questions.typical.synthetic else keys
     candidate = trial.new(id_, kind.questions, name, laid=laid)
     if not candidate.verdict.accepted:
         candidate.expert.detach()

@@ -134,6 +134,8 @@ def _documents(live: Live, model: Encoder) -> Sequence[Document]:
             f"{model.checkpoint.name} is the encoder of version {live.manifest.version} already",
             hint="nightshift migrate --encoder ANOTHER",
         )
+    if not len(live.library):
+        raise NothingToDo("there is no document to encode", hint="nightshift history")
     return Chosen(live.library.documents, sorted(live.library.number_of.values()))
 
 

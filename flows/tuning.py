@@ -15,8 +15,9 @@ import numpy as np
 
 from flows.live import Live, open_live
 from flows.membership import forget_departed
-from nightshift.errors import NothingToDo
+from nightshift.errors import EncoderError, NothingToDo
 from pipeline.documents import REAL
+from pipeline.encoder import Encoder
 from pipeline.experts.prefix import PrefixExpert
 from pipeline.general import write_checkpoint
 from pipeline.lessons import asked_about, lessons
@@ -53,14 +54,14 @@ def tune(
         forget_departed(live)
         asked = asked_by_kind(live)
         encoder, seed = live.encoder, live.settings.seed
-        prefix = PrefixExpert.new(encoder, "tuned", seed)
+        prefix = _fresh(encoder, seed)
         parameters = prefix.parameter_count
         try:
             training = _taught(live, prefix, list(asked.values()), minutes, progress)
             write_checkpoint(encoder.checkpoint, prefix, written)
         finally:
             prefix.detach()
-        counts = {live.modules.kinds[id_].name: len(some) for id_, some in asked.items()}
+        counts = {live.modules.kinds[id_].name: len(some.answers) for id_, some in asked.items()}
         return Tuning(folder, encoder.checkpoint.name, parameters, counts, training)
 
 
@@ -71,17 +72,25 @@ def asked_by_kind(live: Live) -> dict[str, Questions]:
         for id_, kind in live.modules.kinds.items()
     }
     asked = {id_: questions for id_, questions in asked.items() if len(questions)}
-    total = sum(len(questions) for questions in asked.values())
+    total = sum(len(questions.answers) for questions in asked.values())
     if total < ENOUGH:
         raise NothingToDo(
             f"{total} real questions are too few to tune an encoder by; {ENOUGH} are needed",
-            hint="nightshift update BATCH, with queries.jsonl and qrels.tsv, or nightshift clicks",
+            hint="nightshift update BATCH, with queries.jsonl and qrels/train.tsv",
         )
     most, random = MOST // len(asked), np.random.default_rng(live.settings.seed)
     return {
         id_: questions.take(sorted(random.permutation(len(questions))[:most].tolist()))
         for id_, questions in asked.items()
     }
+
+
+def _fresh(encoder: Encoder, seed: int) -> PrefixExpert:
+    try:
+        return PrefixExpert.new(encoder, "tuned", seed)
+    except EncoderError as refusal:
+        hint = "nightshift migrate --encoder ANOTHER"
+        raise EncoderError(refusal.message, hint=hint) from refusal
 
 
 def _taught(

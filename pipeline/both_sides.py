@@ -87,7 +87,7 @@ class BothSidesCourse:
     def __init__(self, encoder: Encoder, lessons: Lessons, texts: Sequence[str], seed: int) -> None:
         self.encoder = encoder
         self.random = np.random.default_rng(seed)
-        self.learn, _ = split(lessons.groups, self.random)
+        self.learn = self.learning(lessons.groups)
         self.query_tokens = encoder.tokenise(lessons.queries, "query")
         self.passage_tokens = encoder.tokenise(texts, "document")
         self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
@@ -101,6 +101,10 @@ class BothSidesCourse:
             self.asked.setdefault(int(own[near.argmax()]), []).append(row)
         self.rows = np.array(sorted(self.asked), np.int64)
         self.queries = len(self.learn)
+
+    def learning(self, groups: Rows) -> Rows:
+        """The rows that teach; others set the scale of the overlay."""
+        return split(groups, self.random)[0]
 
     def deal(self, rows: Rows) -> list[Rows]:
         """In their order: a batch's other passages are the wrong answers, and must be any."""

@@ -81,6 +81,10 @@ def teach_beside(
 class _General(BothSidesCourse):
     """Passages and queries through the prefix, and nothing else."""
 
+    def learning(self, groups: Rows) -> Rows:
+        """All: there is no overlay."""
+        return np.arange(len(groups))
+
     def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
         learned = self._embed([self.query_tokens[row] for row in queries])
         return learned @ self._embed([self.passage_tokens[row] for row in passages.tolist()]).T

@@ -45,10 +45,23 @@ function together(nights) {
   return {
     version,
     time,
-    outcomes: nights.flatMap((one) => one.outcomes).reduce(joined, []),
+    outcomes: settled(nights).reduce(joined, []),
     documents: sums(nights.map((one) => one.facts.documents ?? {})),
     seconds: sums(nights.map((one) => one.seconds)),
   };
+}
+
+/**
+ * The outcomes of all, but for documents that waited until a later batch settled them.
+ * @param {import("./facts.js").Whole[]} nights
+ */
+function settled(nights) {
+  const last = nights[nights.length - 1];
+  const outcomes = nights.flatMap((one) => one.outcomes);
+  const waited = outcomes.filter((one) => one.outcome === "wait").reduce((sum, one) => sum + one.documents, 0);
+  return waited <= last.facts.waiting
+    ? outcomes
+    : outcomes.filter((one) => one.outcome !== "wait" || last.outcomes.includes(one));
 }
 
 /**

@@ -92,6 +92,7 @@ class Row(BaseModel):
     parent: int | None
     time: str
     kind: str
+    shift: Annotated[str | None, Field(description="Of a night: when its run began.")]
     outcomes: list[dict[str, Any]]
     documents: int
     experts: int

@@ -148,3 +148,17 @@ def test_an_estimate_changes_nothing_and_the_same_encoder_is_no_migration(
     for command in (estimate, migrate):
         with pytest.raises(NothingToDo, match="is the encoder of version 2 already"):
             command(grown, str(encoder_folder))
+
+
+@pytest.mark.parametrize(("left", "said"), [(0, "no document to encode"), (6, "too few to tell")])
+def test_a_store_that_is_nearly_empty_stays_as_it_is(
+    store: Store, other_encoder: str, tmp_path: Path, left: int, said: str
+) -> None:
+    gone: list[dict[str, object]] = [
+        {"_id": f"sea-{n}", "_deleted": True} for n in range(left, 300)
+    ]
+    update(store, [worlds.write_batch(tmp_path / "b", "sea", range(0), extra=gone)])
+    before = store.manifest()
+    with pytest.raises(NothingToDo, match=said):
+        migrate(store, other_encoder)
+    assert store.manifest() == before

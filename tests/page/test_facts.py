@@ -13,6 +13,7 @@ from page_reader import TOKEN, Reader
 from selenium.webdriver import Keys
 
 from flows.night import update
+from flows.settings import Settings
 from state.store import Store
 
 
@@ -54,6 +55,19 @@ def test_all_batches_of_a_night_are_told_together(
         f"Last night 30 documents of {kind} came and are served by the frozen encoder; "
         "1 document was taken out."
     )
+
+
+def test_whoever_waited_for_a_later_batch_of_the_night_waits_no_more(
+    open_page: Callable[[Path], Reader], grown_store: Path, tmp_path: Path
+) -> None:
+    store = Store.open(shutil.copytree(grown_store, tmp_path / "grown"))
+    parts = {"a": range(60), "b": range(60, 150)}
+    batches = [worlds.write_batch(tmp_path / n, "ore", numbers) for n, numbers in parts.items()]
+    update(store, batches, settings=Settings(train_minutes=1))
+    page = open_page(store.root)
+    kinds = [version["outcomes"] for version in page.json("/versions")[-2:]]
+    assert [[one["outcome"] for one in outcomes] for outcomes in kinds] == [["wait"], ["spawn"]]
+    assert page.text("#sentence").startswith("Last night 150 documents of a new kind, ")
 
 
 def test_a_night_of_several_parts_and_long_ago(
