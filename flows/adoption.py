@@ -139,7 +139,7 @@ def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Gro
     overlays = {**grounds.live.overlays, **grounds.live.waiting, **growth.overlays}
     keys = [document.key for document in group.documents]
     for name in (kind.expert, kind.candidate):
-        if name in overlays and growth.modules.experts[name].kind == kind.id:
+        if name in overlays and kind.id in _kinds_of(growth.modules, name):
             overlay = overlays[name]
             part = _laid_by(grounds, name, overlay, keys)
             growth = replace(
@@ -148,6 +148,14 @@ def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Gro
                 reencoded=growth.reencoded + (0 if overlay.head else len(part.keys)),
             )
     return growth
+
+
+def _kinds_of(modules: Modules, expert: str) -> set[str]:
+    """The kinds that an expert was made for: one, or those of the two that it was merged from."""
+    facts = modules.experts[expert]
+    parents = facts.parent.split("+") if facts.parent and "+" in facts.parent else []
+    merged = {modules.experts[parent].kind for parent in parents if parent in modules.experts}
+    return {facts.kind, *merged}
 
 
 def _laid_by(grounds: Grounds, name: str, overlay: Overlay, keys: Sequence[Key]) -> Part:

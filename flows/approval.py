@@ -19,7 +19,7 @@ from flows.modules import Kind, Modules
 from flows.publication import publish_modules
 from flows.retire import told, trial_of
 from flows.shares import with_share
-from nightshift.errors import UsageError
+from nightshift.errors import NothingToDo, UsageError
 from pipeline.gate import Change, harm, measured
 from pipeline.router import Router, prototypes_of
 from pipeline.tried import Heard, Tried
@@ -95,6 +95,11 @@ def _tried(live: Live, expert: str) -> tuple[Approval, Modules]:
     """What it changes as things stand now, and the modules with it in its place."""
     forget_departed(live)
     kind = waiting_for(live.modules, expert)
+    if not len(kind.questions.typical):
+        raise NothingToDo(
+            f"nothing is asked about {kind.name} any more: {expert} has nobody to serve",
+            hint=f"nightshift reject {expert} --reason REASON",
+        )
     router = live.modules.router.with_kind(
         kind.id, prototypes_of(kind.questions.typical.vectors, live.settings.seed), expert
     )

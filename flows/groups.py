@@ -65,7 +65,8 @@ def _group(
     waited = [library.document(library.number_of[key]) for key in pool.keys]
     kind = live.modules.kinds[kind_id] if kind_id else None
     watched = kind is not None and kind.expert is None and kind.asked is None
-    keys = {document.key for document in fresh}
+    together = Joined([fresh, waited])
+    keys = {document.key for document in together}
     pairs = [pair for pair in intake.pairs if pair.key in keys]
     asked = pool.questions + ask_about(
         live.encoder, fresh, pairs, FEW if watched else MANY, live.settings.seed
@@ -75,7 +76,7 @@ def _group(
     outcome, reason = wish(
         facts_of(kind), count + (kind.documents if kind else 0), len(everything.teaching)
     )
-    return Group(kind, tonight, waiting, Joined([fresh, waited]), asked, outcome, reason)
+    return Group(kind, tonight, waiting, together, asked, outcome, reason)
 
 
 def ask_about(

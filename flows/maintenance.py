@@ -43,11 +43,11 @@ class Maintenance:
 def maintain(
     store: Store, keep: int = NEWEST, run: Run = plainly, *, loaded: Encoder | None = None
 ) -> Maintenance:
-    """Teach, consolidate if no expert more may live, compact, gc, verify; damage is told, not
-    raised.
+    """Consolidate if no expert more may live, teach if one may, compact, gc, verify; what is
+    damaged is told, not raised.
     """
-    teaching = run("teach", "", _teach_the_most_asked, store, loaded)
     consolidation = run("consolidate", "", _consolidate_if_full, store)
+    teaching = run("teach", "", _teach_the_most_asked, store, loaded)
     compaction = run("compact", "", _compact_if_needed, store)
     sweep = run("gc", "", gc, store, keep)
     damage = tuple(run("verify", "", store.verify))
@@ -55,19 +55,25 @@ def maintain(
 
 
 def _teach_the_most_asked(store: Store, loaded: Encoder | None) -> Teaching | None:
+    if _is_full(store):
+        return None
     with open_live(store, encoder=loaded) as live:
         kind = never_tried(live.modules)
     return teach(store, kind.id, loaded=loaded) if kind else None
 
 
 def _consolidate_if_full(store: Store) -> Consolidation | None:
-    facts = store.manifest().facts
-    if len(facts["live_experts"]) < Settings.from_json(dict(facts["settings"])).max_experts:
+    if not _is_full(store):
         return None
     try:
         return consolidate(store)
     except NothingToDo:
         return None
+
+
+def _is_full(store: Store) -> bool:
+    facts = store.manifest().facts
+    return len(facts["live_experts"]) >= Settings.from_json(dict(facts["settings"])).max_experts
 
 
 def _compact_if_needed(store: Store) -> Compaction | None:

@@ -130,7 +130,7 @@ def night(
 def refuse_another_form(live: Live) -> None:
     """Experts answer in the form in which they were taught, or not at all."""
     taught, wanted = live.modules.compose, live.settings.compose
-    if live.modules.router.experts and wanted != taught:
+    if (live.modules.router.experts or live.modules.waiting) and wanted != taught:
         raise UsageError(
             f'the live experts were taught for compose = "{taught}", not "{wanted}"',
             hint="nightshift rollback 1",

@@ -26,6 +26,7 @@ CORPUS = tuple(f"corpus{ending}" for ending in RECORDS)
 QUERIES = tuple(f"queries{ending}" for ending in JSON_LINES)
 TRAIN = "qrels/train.tsv"
 SETTINGS = "batch.json"
+USUAL_SOURCE = "default"
 BYTES_PER_CHARACTER = 4
 
 
@@ -57,7 +58,7 @@ class Batch:
         return frozenset(document.key for document in self.documents) | unread
 
 
-def read_batch(path: Path, default_source: str = "default") -> Batch:
+def read_batch(path: Path, default_source: str | None = None) -> Batch:
     """The batch at `path`; `BatchError` where there is none, or where its source is in doubt.
 
     A batch is one of
@@ -66,6 +67,9 @@ def read_batch(path: Path, default_source: str = "default") -> Batch:
       `.csv` and `.tsv` (each also packed as `.gz` or `.zst`), `.parquet`;
     - a folder of texts, at any depth: `.md`, `.txt`, `.html`, `.htm`;
     - one file of the first kind of formats.
+
+    Where no `batch.json` names a source it is "default", and of a folder of texts the folder's own
+    name: what such a folder holds no more is deleted, and nobody else's documents must be.
 
     A batch that changes while it is being read is refused: it is never half taken.
     """
@@ -79,14 +83,14 @@ def read_batch(path: Path, default_source: str = "default") -> Batch:
         ) from error
 
 
-def source_of(folder: Path, default_source: str = "default") -> str:
-    """The source that a folder's batch.json names, or the default one."""
-    return settings_of(folder, default_source)[0]
+def source_of(folder: Path) -> str:
+    """The source that a folder's batch.json names, or the usual one."""
+    return settings_of(folder)[0]
 
 
-def settings_of(folder: Path, default_source: str = "default") -> tuple[str, Columns]:
+def settings_of(folder: Path) -> tuple[str, Columns]:
     """The source and the columns that a folder's batch.json names, or the usual ones."""
-    reading = _Reading(folder, default_source)
+    reading = _Reading(folder)
     reading.read_settings()
     return reading.source, reading.columns
 
@@ -109,14 +113,15 @@ def _no_batch(path: Path) -> BatchError:
 class _Reading:
     """One pass over a delivery, keeping what was read and what was refused."""
 
-    def __init__(self, path: Path, default_source: str) -> None:
+    def __init__(self, path: Path, default_source: str | None = None) -> None:
         if not (path.is_dir() or (path.is_file() and path.name.lower().endswith(RECORDS))):
             raise _no_batch(path)
         self.path = path
         self.delivery: Delivery = deliver(path)
         self.held: dict[str, bytes] = {}
         self.quarantined = self.delivery.unfollowed()
-        self.source = default_source
+        self.source = default_source or USUAL_SOURCE
+        self.is_named = default_source is not None
         self.columns = USUAL
         self.about: dict[str, str | None] = {}
 
@@ -125,6 +130,8 @@ class _Reading:
         corpora, texts = records_among(self.delivery.names), self._texts()
         if not corpora and not texts:
             raise _no_batch(self.path)
+        if not corpora and not self.is_named:
+            self.source = printable(self.path.name)
         corpus, digest = Corpus(self.source), Digest()
         self._hold(self._judged() if corpora else [])
         # The digest wants the files in the order of their names, whatever they are for.
@@ -185,7 +192,7 @@ class _Reading:
             if source is not None:
                 if not isinstance(source, str):
                     raise Refused("the source is not a string")
-                self.source = check_identifier(source)
+                self.source, self.is_named = check_identifier(source), True
         except Refused as refused:
             raise self._bad_settings(str(refused)) from None
         for key in ("label", "instruction", "time"):

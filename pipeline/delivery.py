@@ -139,7 +139,12 @@ def deliver(path: Path) -> Delivery:
         return Delivery(path, (path.name,))
     names: list[str] = []
     links: list[str] = []
-    for folder, subfolders, files in os.walk(path, followlinks=False):
+
+    def refuse(error: OSError) -> None:
+        # What cannot be listed today has not vanished.
+        raise error
+
+    for folder, subfolders, files in os.walk(path, onerror=refuse, followlinks=False):
         for name in _visible(subfolders) + _visible(files):
             entry = Path(folder, name)
             if entry.is_symlink():

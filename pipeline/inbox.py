@@ -21,6 +21,7 @@ from pipeline.formats import RECORDS
 
 MARKED = ".markers"
 MARKER = "_SUCCESS"
+SETTINGS = "batch.json"
 UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
@@ -56,6 +57,11 @@ def _entries(inbox: Path) -> list[Path]:
     if not inbox.is_dir():
         raise BatchError(
             f"there is no inbox folder at {inbox}", hint=f"mkdir -p {shlex.quote(str(inbox))}"
+        )
+    if (inbox / SETTINGS).exists():
+        raise BatchError(
+            f"{inbox} is a batch itself: it holds {SETTINGS}",
+            hint=f"nightshift update {shlex.quote(str(inbox))}",
         )
     visible = [e for e in inbox.iterdir() if not e.name.startswith(".")]
     return sorted((e for e in visible if not e.name.endswith(f".{MARKER}")), key=lambda e: e.name)

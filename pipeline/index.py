@@ -9,6 +9,7 @@ or does not fit is built again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -213,6 +214,8 @@ def _approximate(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
     index.train(vectors)
     index.add(vectors)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        faiss.write_index(index, str(file))
+        # Whoever may only read makes it anew each time.
+        with suppress(OSError, RuntimeError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            faiss.write_index(index, str(file))
     return index

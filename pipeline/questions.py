@@ -44,7 +44,15 @@ class Questions:
         fresh = [row for row, pair in enumerate(other.pairs) if pair not in known]
         pairs = self.pairs + tuple(other.pairs[row] for row in fresh)
         vectors = np.concatenate([self.vectors, other.vectors[fresh]])
-        return type(self)(pairs[-MOST:], vectors[-MOST:])
+        whole = type(self)(pairs, vectors)
+        return whole if len(whole) <= MOST else whole.take(whole._worth_keeping())
+
+    def _worth_keeping(self) -> list[int]:
+        """MOST rows: real ones before made ones, of either the newest."""
+        by_worth = sorted(
+            range(len(self)), key=lambda row: (self.pairs[row].origin == REAL, row), reverse=True
+        )
+        return sorted(by_worth[:MOST])
 
     def where(self, wanted: Callable[[Pair], bool]) -> Self:
         return self.take([row for row, pair in enumerate(self.pairs) if wanted(pair)])

@@ -62,7 +62,10 @@ def _files(root: Path) -> list[Path]:
 
 
 def _is_held(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return True  # another user's, who may be reading still
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

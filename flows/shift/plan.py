@@ -94,9 +94,9 @@ def server() -> Iterator[SyncPrefectClient]:
     try:
         with get_client(sync_client=True) as client:
             yield client
-    except httpx.TransportError as error:
+    except httpx.HTTPError as error:
         raise NightshiftError(
-            f"no Prefect server answers at {PREFECT_API_URL.value()}",
+            f"no Prefect server answers well at {PREFECT_API_URL.value()}",
             hint="nightshift up, or prefect server start",
         ) from error
 

@@ -14,7 +14,7 @@ from flows.live import open_live
 from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
-from nightshift.errors import UsageError
+from nightshift.errors import NothingToDo, UsageError
 from pipeline import training
 from pipeline.gate import Change
 from pipeline.index import Found
@@ -160,6 +160,20 @@ def test_who_would_harm_somebody_by_now_goes_on_waiting(
         done = approve(waiting, "e1", dry_run=dry_run)
         assert (done.objection, done.version) == ("k1 would lose 3.0 points", None)
     assert waiting.manifest().version == 2
+
+
+def test_whoever_would_serve_nobody_any_more_is_refused(waiting: Store, tmp_path: Path) -> None:
+    gone: list[dict[str, object]] = [{"_id": f"law-{n}", "_deleted": True} for n in range(300)]
+    night(waiting, worlds.write_batch(tmp_path / "gone", "sea", range(300, 310), extra=gone))
+    with pytest.raises(NothingToDo, match="has nobody to serve"):
+        approve(waiting, "e1")
+    assert reject(waiting, "e1", "nobody asks").expert == "e1"
+
+
+def test_one_that_waits_is_not_served_in_another_form(waiting: Store, tmp_path: Path) -> None:
+    batch = worlds.write_batch(tmp_path / "b", "sea", range(300, 310))
+    with pytest.raises(UsageError, match="were taught for compose"):
+        update(waiting, [batch], settings=Settings(compose="blend", approval="manual"))
 
 
 def test_a_look_changes_nothing(waiting: Store) -> None:

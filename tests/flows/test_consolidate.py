@@ -17,6 +17,7 @@ from flows.night import update
 from flows.retire import retire
 from flows.rollback import rollback
 from flows.settings import Settings
+from flows.teaching import never_tried
 from nightshift.errors import NothingToDo, UsageError
 from pipeline import training
 from pipeline.index import Found
@@ -177,3 +178,27 @@ def test_the_weekly_rounds_make_room_where_no_expert_more_may_live(
     assert done.consolidation.into == "e3"
     assert done.damage == ()
     assert set(serving(two_experts).values()) == {"e3"}
+
+
+def test_nobody_is_taught_where_no_expert_more_may_live(two_experts: Store, tmp_path: Path) -> None:
+    """The most asked kind of the first corpus goes on waiting for its turn."""
+    few = Settings(side="query", max_experts=2)
+    update(two_experts, [worlds.write_batch(tmp_path / "b", "sea", range(300, 310))], settings=few)
+    assert maintain(two_experts).teaching is None
+    with open_live(two_experts) as live:
+        assert len(live.modules.serving) == 2
+        assert never_tried(live.modules) is not None
+
+
+def test_a_merged_expert_rewrites_what_comes_later_of_both_kinds(
+    two_experts: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
+    monkeypatch.setattr(consolidation, "harm", lambda changes, tolerance: None)
+    consolidate(two_experts)
+    for kind in ("law", "ore"):
+        batch = worlds.write_batch(tmp_path / kind, kind, range(150, 170), queries=False)
+        update(two_experts, [batch])
+    with open_live(two_experts) as live:
+        laid = {key[1] for part in live.overlays["e3"].parts for key in part.keys}
+    assert {f"{kind}-{n}" for kind in ("law", "ore") for n in range(150, 170)} <= laid

@@ -12,6 +12,7 @@ from flows.live import open_live
 from flows.night import Night, update
 from flows.preview import preview
 from nightshift.errors import BatchError, EncoderMismatch, NothingToDo
+from pipeline.documents import REAL
 from state.store import Store
 
 
@@ -212,6 +213,20 @@ def test_a_batch_that_cannot_be_read_keeps_nobody_from_the_others(
     assert "is not a batch" in nights[1].outcomes[0].reason
     with pytest.raises(BatchError, match="is not a batch"):
         update(store, [tmp_path / "empty", good])
+
+
+def test_questions_about_whoever_waited_are_not_lost(store: Store, tmp_path: Path) -> None:
+    early = worlds.write_batch(tmp_path / "a", "law", range(60), queries=False)
+    live_through(store, early)
+    late = worlds.write_batch(tmp_path / "b", "law", range(60, 150))
+    asked = worlds.write_batch(tmp_path / "c", "law", range(150))
+    for name in ("queries.jsonl", "qrels/train.tsv"):
+        (late / name).write_text((asked / name).read_text())
+    assert outcomes(live_through(store, late)) == ["spawn"]
+    with open_live(store) as live:
+        pairs = live.modules.kinds["k2"].questions.pairs
+    real = {pair.key[1] for pair in pairs if pair.origin == REAL}
+    assert real == {f"law-{n}" for n in range(150)}
 
 
 def test_a_document_that_waits_may_be_deleted(store: Store, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -153,9 +154,35 @@ class TestTexts:
             ("vast.txt", "longer than 10,000,000 characters"),
         ]
         assert batch.present == {
-            ("default", name)
+            (tmp_path.name, name)
             for name in ("good.md", "empty.txt", "latin.md", "huge.txt", "vast.txt")
         }
+
+    def test_without_a_named_source_a_folder_speaks_for_itself_alone(self, tmp_path):
+        """What it holds no more is deleted: nobody else's documents may be meant."""
+        for name in ("notes", "manuals"):
+            write(tmp_path, f"{name}/a.md", name)
+        write(tmp_path, "manuals/batch.json", '{"label": "how-to"}')
+        batches = [read_batch(tmp_path / name) for name in ("notes", "manuals")]
+        assert [batch.source for batch in batches] == ["notes", "manuals"]
+        assert [document.source for batch in batches for document in batch.documents] == [
+            "notes",
+            "manuals",
+        ]
+
+    def test_a_folder_that_cannot_be_listed_has_not_vanished(self, tmp_path, monkeypatch):
+        write(tmp_path, "a.md", "here")
+        write(tmp_path, "sub/b.md", "and here")
+        listed = os.scandir
+
+        def refused(path):
+            if str(path).endswith("sub"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return listed(path)
+
+        monkeypatch.setattr(os, "scandir", refused)
+        with pytest.raises(BatchError, match="cannot be read: Permission denied"):
+            read_batch(tmp_path)
 
     def test_nothing_outside_of_the_folder_is_read(self, tmp_path):
         secret = write(tmp_path, "outside/secret.md", "secret")

@@ -62,6 +62,13 @@ def test_what_is_no_batch_is_told(tmp_path):
     }
 
 
+def test_an_inbox_that_is_a_batch_itself_is_no_inbox(tmp_path):
+    write(tmp_path / "corpus.jsonl")
+    write(tmp_path / "batch.json", "{}")
+    with pytest.raises(BatchError, match="is a batch itself"):
+        pending(tmp_path)
+
+
 def test_in_a_marked_inbox_a_batch_counts_once_its_marker_is_there(tmp_path):
     write(tmp_path / ".markers")
     write(tmp_path / "a.jsonl")

@@ -88,6 +88,15 @@ def test_the_newest_pairs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_step(together)
 
 
+def test_what_people_asked_stays_before_what_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 5)
+    real = [Pair(f"real {n}", ("sea", str(n))) for n in range(4)]
+    made = [Pair(f"made {n}", ("sea", str(n)), SPAN) for n in range(4)]
+    together = asked([*real, *made[:1]]) + asked(made[1:])
+    assert list(together.pairs) == [*real, made[3]]
+    assert in_step(together)
+
+
 def test_a_query_about_a_judging_and_a_teaching_document_does_neither() -> None:
     both = asked([Pair("both", JUDGING[0]), Pair("both", TEACHING[0])])
     assert len(both.teaching) == len(both.judging) == 0
