@@ -84,7 +84,7 @@ def test_history_and_show_tell_how_it_grew(run: Run, store: Path, tmp_path: Path
     assert [row["live"] for row in rows] == [False, True]
     assert [row["documents"] for row in rows] == [60, 80]
     assert set(rows[0]) == {
-        "version", "parent", "time", "kind", "outcomes", "documents", "experts",
+        "version", "parent", "time", "kind", "shift", "outcomes", "documents", "experts",
         "expert_parameters", "reason", "seconds", "live", "pinned",
     }  # fmt: skip
     assert "absorb" in run("history").out
