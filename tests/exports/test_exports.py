@@ -22,7 +22,7 @@ from transformers import AutoModel
 
 from flows.live import Live, open_live
 from nightshift.errors import NothingToDo, UsageError
-from nightshift.exports import formats, peft
+from nightshift.exports import formats
 from nightshift.exports.base import Told
 from nightshift.exports.formats import FORMATS, Exported, export
 from nightshift.exports.sentence_transformers import COPIED, _describe
@@ -301,16 +301,6 @@ def test_somebody_elses_folder_of_the_same_moment_is_left_alone(
         exported(store, "vectors", tmp_path / "out")
     assert os.listdir(tmp_path) == ["out"]
     assert os.listdir(tmp_path / "out") == []
-
-
-def test_an_expert_that_peft_did_not_make_is_no_adapter(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(peft.OF_PEFT, "prefix")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="which peft does not know"):
-        exported(store, "peft", tmp_path / "one", "e2")
-    exported(store, "peft", tmp_path / "all")
-    assert {one.name for one in (tmp_path / "all").iterdir()} == {"e1", "README.md"}
 
 
 def test_what_a_format_cannot_hold_is_refused(store: Store, tmp_path: Path) -> None:

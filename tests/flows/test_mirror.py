@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from flows.report import drift, gate
 from flows.rollback import rollback
 from nightshift.errors import UsageError
 from nightshift.index import open_index
-from nightshift.pyfunc import Served, _load_pyfunc
+from nightshift.pyfunc import _load_pyfunc
 from state.outbox import destination, waiting
 from state.store import Store
 
@@ -163,22 +162,6 @@ def test_a_registered_version_answers_through_mlflow(
     page = tmp_path / "moved" / "mlflow" / "artifacts"
     [page, _] = sorted(page.rglob("nightshift.json"), key=lambda file: file.read_text())
     assert _load_pyfunc(str(page)).index.version in (1, 2)
-
-
-def test_requests_at_the_same_time_are_answered_as_one_by_one(grown: Store) -> None:
-    """MLflow asks in threads."""
-    import pandas as pd
-
-    asked = [worlds.query(kind, n) for n in range(12) for kind in ("law", "sea")]
-    with open_index(grown.root) as index:
-        served = Served(index)
-        alone = [served.predict(pd.DataFrame({"query": [one]})) for one in asked]
-        with ThreadPoolExecutor(8) as threads:
-            together = list(
-                threads.map(lambda one: served.predict(pd.DataFrame({"query": [one]})), asked)
-            )
-    for one, other in zip(alone, together, strict=True):
-        pd.testing.assert_frame_equal(one, other)
 
 
 def test_an_alias_that_was_moved_by_hand_can_be_followed(ready: Store) -> None:
