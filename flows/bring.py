@@ -26,7 +26,7 @@ from pipeline.delivery import Delivery, Digest, deliver
 from pipeline.documents import Document
 from pipeline.files import File, Refused, printable
 from pipeline.formats import JSON_LINES, RECORDS, TEXTS, TOLD, read_records
-from pipeline.inbox import MARKED, MARKER, UNFINISHED
+from pipeline.inbox import UNFINISHED, mark
 from pipeline.pdf import PDF, SIZE_LIMIT, pdf_document
 from pipeline.readers import Quarantined, Record
 from pipeline.wanted import Wanted, read_lines_as
@@ -145,8 +145,7 @@ def _write(path: Path, corpus: Corpus, beside: Sequence[str], to: Path) -> Path:
         for name in beside:
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(path / name, folder / name)
-        if (target.parent / MARKED).exists():
-            (folder / MARKER).touch()
+        mark(folder, target.parent)
     return target
 
 

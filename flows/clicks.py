@@ -22,7 +22,7 @@ from pipeline.click_log import Log, read_log
 from pipeline.clicks import Evidence, bias_of, evidence
 from pipeline.files import File
 from pipeline.formats import JSON_LINES
-from pipeline.inbox import MARKED, MARKER
+from pipeline.inbox import mark
 from pipeline.readers import Quarantined, Record, read_objects
 from state.folder import new_folder
 
@@ -115,8 +115,7 @@ def _write(pairs: Sequence[Evidence], out: Path) -> Iterator[Path]:
         folder = out if len(sources) == 1 else out.with_name(f"{out.name}-{number}")
         with new_folder(folder) as beside:
             _write_batch(beside, source, [pair for pair in pairs if pair.key[0] == source])
-            if (folder.parent / MARKED).exists():
-                (beside / MARKER).touch()
+            mark(beside, folder.parent)
         yield folder
 
 

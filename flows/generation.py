@@ -14,8 +14,8 @@ from flows.encoding import Encoding
 from flows.live import Live
 from flows.membership import unused_expert
 from flows.modules import Kind, Modules, Pool
-from flows.settings import QUERY
 from flows.shares import with_frozen_shares, with_share
+from flows.sides import may_have_head
 from nightshift.errors import NothingToDo
 from pipeline.candidate import Candidate
 from pipeline.clusters import A_HANDFUL
@@ -185,8 +185,7 @@ def _taught(
         method=settings.expert,
     )
     name = unused_expert(live.store, new.modules.experts)
-    # As on any night: a head learns from people's questions alone.
-    laid = () if settings.side == QUERY or kind.questions.typical.synthetic else keys
+    laid = keys if may_have_head(kind, settings) else ()
     candidate = trial.new(id_, kind.questions, name, laid=laid)
     if not candidate.verdict.accepted:
         candidate.expert.detach()

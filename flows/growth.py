@@ -12,9 +12,9 @@ from flows.groups import Group
 from flows.membership import Grounds, experts_of_kin, grown_kind, named, pool_after
 from flows.modules import Kind, Modules, Pool
 from flows.outcome import Outcome
-from flows.settings import AUTOMATIC, QUERY
+from flows.settings import AUTOMATIC
 from flows.shares import with_frozen_shares
-from flows.sides import better_side, both_sides, documents_of
+from flows.sides import better_side, both_sides, documents_of, may_have_head
 from pipeline.candidate import Candidate
 from pipeline.composition.methods import COMPOSITIONS
 from pipeline.documents import REAL, Key
@@ -147,12 +147,9 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
 def _laid(
     grounds: Grounds, kind: Kind, group: Group, overlay: Overlay | None = None
 ) -> Collection[Key]:
-    """The documents that a head may rewrite: none where the settings forbid it, nor where only the
-    documents' own words would teach it.
-    """
-    if grounds.live.settings.side == QUERY or kind.questions.typical.synthetic:
-        return ()
-    return documents_of(kind, group, overlay)
+    """The documents that a head may rewrite."""
+    allowed = may_have_head(kind, grounds.live.settings)
+    return documents_of(kind, group, overlay) if allowed else ()
 
 
 def _sided(

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from flows.groups import Group
 from flows.modules import Kind
+from flows.settings import QUERY, Settings
 from pipeline.candidate import Candidate
 from pipeline.documents import Key
 from pipeline.experts.base import Expert
 from pipeline.overlay import Overlay
 from pipeline.side import BothSides, choose_side
 from pipeline.trial import Trial
+
+
+def may_have_head(kind: Kind, settings: Settings) -> bool:
+    """Whether a head may rewrite the kind's documents: not where the settings forbid it, nor where
+    only the documents' own words would teach it.
+    """
+    return settings.side != QUERY and not kind.questions.typical.synthetic
 
 
 def better_side(

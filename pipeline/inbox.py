@@ -17,12 +17,18 @@ import shlex
 from pathlib import Path
 
 from nightshift.errors import BatchError
+from pipeline.batch import SETTINGS
 from pipeline.formats import RECORDS
 
 MARKED = ".markers"
 MARKER = "_SUCCESS"
-SETTINGS = "batch.json"
 UNFINISHED = (".tmp", ".part", ".crdownload")
+
+
+def mark(batch: Path, inbox: Path) -> None:
+    """Leave the marker in a batch that is being written for this inbox, if it is a marked one."""
+    if (inbox / MARKED).exists():
+        (batch / MARKER).touch()
 
 
 def pending(inbox: Path) -> list[Path]:

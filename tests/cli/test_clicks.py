@@ -11,6 +11,7 @@ import pytest
 import worlds
 
 from flows.live import open_live
+from pipeline.inbox import MARKED, pending
 from state.store import Store
 
 Run = Callable[..., Any]
@@ -63,6 +64,14 @@ def test_a_dry_run_shows_pairs_and_writes_nothing(run: Run, log: Path, tmp_path:
     assert told.json["batches"] == []
     assert "sea-3" in run("clicks", log, "--dry-run").out
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_in_a_marked_inbox_the_batch_is_marked(run: Run, log: Path, tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / MARKED).touch()
+    folder = tmp_path / "inbox" / "clicks"
+    assert run("clicks", log, "--out", folder, "--least-people", 2).code == 0
+    assert pending(tmp_path / "inbox") == [folder]
 
 
 def test_several_sources_become_a_batch_each(run: Run, tmp_path: Path) -> None:

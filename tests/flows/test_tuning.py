@@ -14,7 +14,7 @@ from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
 from flows.tuning import tune
-from nightshift.errors import NothingToDo, UsageError
+from nightshift.errors import EncoderError, NothingToDo, UsageError
 from pipeline import training
 from pipeline.checkpoint import locate
 from pipeline.encoder import Encoder
@@ -102,6 +102,16 @@ def test_a_few_questions_tune_nothing_and_leave_no_folder(
     bootstrap(tmp_path / "store", [few], encoder=str(encoder_folder))
     with pytest.raises(NothingToDo, match="real questions are too few"):
         tune(Store.open(tmp_path / "store"), tmp_path / "encoder")
+    assert not (tmp_path / "encoder").exists()
+
+
+def test_an_encoder_that_takes_no_prefix_is_refused_with_a_way_on(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefix, "LEAST_ROOM", 1000)
+    with pytest.raises(EncoderError, match="prefix experts do not work on") as refusal:
+        tune(store, tmp_path / "encoder")
+    assert refusal.value.hint == "nightshift migrate --encoder ANOTHER"
     assert not (tmp_path / "encoder").exists()
 
 

@@ -214,6 +214,14 @@ def test_a_damaged_cache_is_built_anew(
     assert file.read_bytes() == whole
 
 
+def test_where_no_cache_can_be_written_it_is_built_anew_each_time(
+    large: Shelf, questions: Vectors, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").touch()
+    found = Index([large], "IVF64,Flat", tmp_path / "taken" / "cache").search(questions, 10)
+    assert found == Index([large], "IVF64,Flat").search(questions, 10)
+
+
 def test_a_cache_of_fewer_vectors_is_not_used(
     large: Shelf, questions: Vectors, tmp_path: Path
 ) -> None:

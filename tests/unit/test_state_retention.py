@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,21 @@ def test_a_lease_ends_with_whoever_has_it(store: Store) -> None:
     assert leases.held(store.root) == {2}
     del held
     assert leases.held(store.root) == frozenset()
+
+
+def test_a_lease_of_another_user_holds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else may look into it: its reader may be there still."""
+    held, opened = store.lease(2), os.open
+
+    def refused(path: Any, *how: Any, **more: Any) -> int:
+        if str(path).endswith("00000002"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    gc(store, 1)
+    assert with_objects(store) == [2, 6]
+    del held
 
 
 def test_a_lease_ends_with_its_process(store: Store) -> None:
