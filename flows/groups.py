@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -12,7 +12,7 @@ from flows.modules import Kind, Pool
 from pipeline.chosen import Chosen, Joined
 from pipeline.clusters import Rows
 from pipeline.decision import Findings, KindFacts, wish
-from pipeline.documents import Document, Pair
+from pipeline.documents import REAL, Document, Key, Pair
 from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.pairs import judges, key_terms, spans
@@ -28,10 +28,14 @@ FEW, MANY = 100, 1500
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of tonight's encoding and of the pool that belong together, and the aim for them."""
+    """Rows of tonight's encoding and of the pool that belong together, and the aim for them.
+
+    `arrived` are the rows whose documents no kind has counted yet; others are updates.
+    """
 
     kind: Kind | None
     rows: Rows
+    arrived: Rows
     waiting: tuple[int, ...]
     documents: Sequence[Document]
     questions: Questions
@@ -71,12 +75,27 @@ def _group(
     asked = pool.questions + ask_about(
         live.encoder, fresh, pairs, FEW if watched else MANY, live.settings.seed
     )
-    everything = (kind.questions if kind else Questions.none(live.encoder.dimension)) + asked
-    count = len(fresh) + len(waited)
-    outcome, reason = wish(
-        facts_of(kind), count + (kind.documents if kind else 0), len(everything.teaching)
+    known = kind.questions if kind else Questions.none(live.encoder.dimension)
+    everything = still_asked(known, library, intake.updated) + asked
+    before = counted(live) if kind else set()
+    arrived = tonight[[document.key not in before for document in fresh]]
+    count = len(arrived) + len(waited) + (kind.documents if kind else 0)
+    facts = facts_of(kind.asking(everything)) if kind else None
+    outcome, reason = wish(facts, count, len(everything.teaching))
+    return Group(kind, tonight, arrived, waiting, together, asked, outcome, reason)
+
+
+def counted(live: Live) -> set[Key]:
+    """Documents that a kind has counted: those that were there before, but for those that wait."""
+    return live.library.number_of.keys() - set(live.modules.pool.keys)
+
+
+def still_asked(questions: Questions, library: Library, replaced: Collection[Key]) -> Questions:
+    """Without those whose document is gone, and those made from a text that is replaced."""
+    gone = set(replaced)
+    return questions.where(
+        lambda pair: pair.key in library.number_of and (pair.origin == REAL or pair.key not in gone)
     )
-    return Group(kind, tonight, waiting, together, asked, outcome, reason)
 
 
 def ask_about(
@@ -116,8 +135,6 @@ def _some(
     return Chosen(documents, [row for _, row in nsmallest(most, rows)])
 
 
-def facts_of(kind: Kind | None) -> KindFacts | None:
+def facts_of(kind: Kind) -> KindFacts:
     """What the decision needs to know of a kind."""
-    if kind is None:
-        return None
     return KindFacts(kind.name, kind.documents, kind.expert, kind.asked, kind.taught)

@@ -38,7 +38,7 @@ def grow_kind(grounds: Grounds, kind: Kind) -> Growth:
     """An expert tried for one kind that is there, or a revision of its expert; nothing is new."""
     nothing = Questions.none(grounds.live.encoder.dimension)
     rows = np.empty(0, np.int64)
-    group = Group(kind, rows, (), (), nothing, "spawn", "somebody asked for an expert")
+    group = Group(kind, rows, rows, (), (), nothing, "spawn", "somebody asked for an expert")
     growth = _begun(grounds, grounds.live.modules)
     tried = _spawn if kind.expert is None else _refine
     return _ended(grounds, tried(grounds, growth, kind, group), growth.modules.pool)
@@ -109,13 +109,16 @@ def _full(
     """Serve a kind when there may be no more experts."""
     if reuse is not None:
         return reuse_of(grounds, growth, kind, group, reuse)
-    cap = grounds.live.settings.max_experts
-    reason = f"{group.reason}, but there are {cap} experts and may be no more"
+    reason = f"{group.reason}, but {growth.modules.full}"
     return enter(growth, kind, group, "absorb", reason, None)
 
 
 def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
     """A revision of the kind's expert, if it beats the expert as it is."""
+    shared = list(growth.modules.router.experts.values()).count(str(kind.expert)) > 1
+    if shared and len(growth.modules.serving) >= grounds.live.settings.max_experts:
+        reason = f"{kind.expert} stays: {growth.modules.full}"
+        return enter(growth, kind, group, "reuse", reason, kind.expert)
     learned = kind.questions.teaching.pairs[: kind.taught]
     spent = frozenset(pair.key for pair in learned if pair.origin == REAL)
     trial = replace(_trial(grounds, growth), spent=spent)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from flows.encoding import Encoding
-from flows.groups import Group
+from flows.groups import Group, still_asked
 from flows.intake import Intake
 from flows.live import Live
 from flows.modules import Kind, Modules, Pool
 from flows.prior import with_labels
 from pipeline.chosen import Chosen
 from pipeline.clusters import ALIKE, beyond
-from pipeline.documents import Document
+from pipeline.documents import Document, Key
 from pipeline.index import Index
 from pipeline.kinds import KindStatistics, Layers, spread
 from pipeline.lexical import Lexical
@@ -84,13 +84,15 @@ def forget_departed(live: Live) -> None:
     live.modules = still_there(live.modules, live.library)
 
 
-def still_there(modules: Modules, library: Library) -> Modules:
-    """The modules without the questions and the waiting documents that lost their document."""
+def still_there(
+    modules: Modules, library: Library, replaced: Collection[Key] = frozenset()
+) -> Modules:
+    """The modules without the waiting documents that are gone, and with what is asked still."""
     kinds = dict(modules.kinds)
     for id_, kind in kinds.items():
-        left = kind.questions.where(lambda pair: pair.key in library.number_of)
+        left = still_asked(kind.questions, library, replaced)
         if len(left) < len(kind.questions):
-            kinds[id_] = replace(kind, questions=left)
+            kinds[id_] = kind.asking(left)
     rows = [row for row, key in enumerate(modules.pool.keys) if key in library.number_of]
     return replace(modules, kinds=kinds, pool=modules.pool.take(rows))
 
@@ -104,22 +106,25 @@ def heard(modules: Modules, questions: Questions) -> Modules:
     for column, id_ in enumerate(modules.router.prototypes):
         rows = np.flatnonzero(nearest == column).tolist()
         if rows:
-            kinds[id_] = replace(kinds[id_], questions=kinds[id_].questions + questions.take(rows))
+            kinds[id_] = kinds[id_].asking(kinds[id_].questions + questions.take(rows))
     return replace(modules, kinds=kinds)
 
 
 def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
-    """The group's kind after these documents; a kind of its own where it is new."""
-    features, groups = _of_group(grounds, group)
+    """The group's kind after these documents; a kind of its own where it is new.
+
+    What a known kind is given anew, by an update, it has counted before.
+    """
     if group.kind is not None:
         old = modules.kinds[group.kind.id]
+        features, groups = _of_group(grounds, replace(group, rows=group.arrived))
         return replace(
-            old,
-            documents=old.documents + len(group.documents),
-            statistics=old.statistics.grow(features, groups),
-            questions=old.questions + group.questions,
+            old.asking(old.questions + group.questions),
+            documents=old.documents + len(groups),
+            statistics=old.statistics.grow(features, groups) if len(groups) else old.statistics,
             labels=with_labels(old.labels, grounds.labels),
         )
+    features, groups = _of_group(grounds, group)
     statistics = KindStatistics.of(features, groups)
     return Kind(
         id=grounds.name("k", "kind/", modules.kinds),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,12 @@ class Kind:
     """What the batches that it grew by said of themselves."""
     candidate: str | None = None
     """An expert that the gate accepted and that waits for a person's word."""
+
+    def asking(self, questions: Questions) -> Kind:
+        """The kind asked other questions; only what is left of its lessons counts as taught."""
+        learned = set(self.questions.teaching.pairs[: self.taught])
+        taught = sum(pair in learned for pair in questions.teaching.pairs)
+        return replace(self, questions=questions, taught=taught)
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,11 @@ class Modules:
     def serving(self) -> list[str]:
         """The experts that some kind is served by."""
         return sorted(set(self.router.experts.values()))
+
+    @property
+    def full(self) -> str:
+        """Why nobody may be added, in the words that every outcome has for it."""
+        return f"there are {len(self.serving)} experts and may be no more"
 
     @property
     def waiting(self) -> dict[str, Kind]:

@@ -196,9 +196,8 @@ def learn(
         labels=labels_of(intake.batch),
         taught=taught,
     )
-    return grow(
-        grounds, groups, heard(still_there(live.modules, library), left_over(live, intake, groups))
-    )
+    modules = still_there(live.modules, library, intake.updated)
+    return grow(grounds, groups, heard(modules, left_over(live, intake, groups)))
 
 
 def left_over(live: Live, intake: Intake, groups: Sequence[Group]) -> Questions:

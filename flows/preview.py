@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.clock import Clock
 from flows.encoding import Encoding, encode, encoded_before
-from flows.groups import SPANS_EACH, facts_of
+from flows.groups import SPANS_EACH, counted, facts_of
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.membership import named, waiting_still
@@ -74,9 +74,11 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
             count = round(scale * len(here)) + int((rows >= findings.night).sum())
             keys = {document.key for document in here}
             teaching = round(0.9 * scale * _asked(intake, keys))
-            total = count + (kind.documents if kind else 0)
+            again = scale * len(keys & counted(live)) if kind else 0
+            total = count - round(again) + (kind.documents if kind else 0)
             had = len(kind.questions.teaching) if kind else 0
-            outcome, reason = wish(facts_of(kind), total, teaching + had)
+            facts = facts_of(kind) if kind else None
+            outcome, reason = wish(facts, total, teaching + had)
             name = kind.name if kind else named(here, live.library)
             outcomes.append(Outcome(name, count, outcome, f"{reason}; the gate was not asked"))
             if outcome in ("spawn", "refine"):

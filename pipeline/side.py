@@ -63,7 +63,7 @@ class BothSides:
     def whole_seconds(self) -> float:
         """What the whole would take to teach, from one step that is tried."""
         made, texts = self._lessons(self.questions.teaching)
-        expert = self.trial.fresh(self.name, None)
+        expert = self.trial.fresh(self.name, self.parent, self.questions.teaching)
         try:
             return estimate(self.trial.live.encoder, expert, made, texts, self.trial.seed)
         finally:

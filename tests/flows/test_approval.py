@@ -162,6 +162,16 @@ def test_who_would_harm_somebody_by_now_goes_on_waiting(
     assert waiting.manifest().version == 2
 
 
+def test_where_no_more_may_live_it_goes_on_waiting(waiting: Store, tmp_path: Path) -> None:
+    batch = worlds.write_batch(tmp_path / "b", "sea", range(300, 310))
+    update(waiting, [batch], settings=Settings(approval="manual", max_experts=0))
+    for dry_run in (True, False):
+        done = approve(waiting, "e1", dry_run=dry_run)
+        assert done.objection == "there are 0 experts and may be no more"
+        assert done.version is None
+    assert waiting.manifest().facts["candidates"] == ["e1"]
+
+
 def test_whoever_would_serve_nobody_any_more_is_refused(waiting: Store, tmp_path: Path) -> None:
     gone: list[dict[str, object]] = [{"_id": f"law-{n}", "_deleted": True} for n in range(300)]
     night(waiting, worlds.write_batch(tmp_path / "gone", "sea", range(300, 310), extra=gone))

@@ -136,6 +136,19 @@ def test_another_kind_s_night_lays_nothing_over(two_sided: Store, tmp_path: Path
     assert [name for name in manifest.modules if "overlay/" in name] == ["overlay/e1/00000001"]
 
 
+def test_a_revision_goes_its_parent_s_way_whatever_new_experts_are_by_now(
+    two_sided: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "EPOCHS", 6)
+    monkeypatch.setattr(BothSidesCourse, "batch", 8)
+    more = worlds.write_batch(tmp_path / "b", "law", range(150, 260))
+    update(two_sided, [more], settings=Settings(expert="head"))
+    [outcome] = two_sided.manifest().facts["outcomes"]
+    assert outcome["gate"] is not None
+    with open_live(two_sided) as live:
+        assert live.modules.experts[outcome["expert"]].method == "lora-both"
+
+
 def test_a_revision_of_both_sides_has_an_overlay_of_its_own(
     two_sided: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
