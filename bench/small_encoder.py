@@ -22,6 +22,7 @@ from bench.quality.stream import Night, read_stream
 from bench.quality.systems.full_ft import fine_tune
 from pipeline.checkpoint import Checkpoint, locate, read_checkpoint
 from pipeline.encoder import Encoder
+from pipeline.training import Lessons
 
 
 def cut(checkpoint: Checkpoint, layers: int, folder: Path) -> Encoder:
@@ -47,9 +48,11 @@ def tune(encoder: Encoder, night: Night, seed: int) -> None:
     queries = [text for text, answers in about if answers]
     answers = [np.array(sorted(answers)) for _, answers in about if answers]
     asked = np.unique(np.concatenate(answers))
+    texts = [passages[place] for place in asked]
     rows = [np.searchsorted(asked, each) for each in answers]
-    first = np.array([each[0] for each in rows])
-    fine_tune(encoder, queries, [passages[place] for place in asked], rows, first, seed)
+    groups = np.array([each[0] for each in rows])
+    made = Lessons(queries, rows, encoder.encode_documents(texts).vectors, groups)
+    fine_tune(encoder, made, texts, encoder.encode_queries(queries), seed)
 
 
 def main() -> None:

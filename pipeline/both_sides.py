@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.encoder import Encoder, batches
+from pipeline.encoder import Encoder, Vectors, batches
 from pipeline.experts.base import Expert
 from pipeline.progress import Progress, silent
 from pipeline.training import Lessons, Training, even, run, steps_of
@@ -84,13 +84,22 @@ class BothSidesCourse:
 
     batch = PASSAGES
 
-    def __init__(self, encoder: Encoder, lessons: Lessons, texts: Sequence[str], seed: int) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        lessons: Lessons,
+        texts: Sequence[str],
+        seed: int,
+        frozen: Vectors | None = None,
+    ) -> None:
+        """`frozen`: the queries in the space of the candidates, where the encoder has left it."""
         self.encoder = encoder
         self.random = np.random.default_rng(seed)
         self.learn = self.learning(lessons.groups)
         self.query_tokens = encoder.tokenise(lessons.queries, "query")
         self.passage_tokens = encoder.tokenise(texts, "document")
-        self.frozen = torch.from_numpy(encoder.encode_queries(lessons.queries))
+        asked = encoder.encode_queries(lessons.queries) if frozen is None else frozen
+        self.frozen = torch.from_numpy(asked)
         self.candidates = torch.from_numpy(lessons.candidates)
         self.answers = lessons.answers
         self.asked: dict[int, list[int]] = {}
@@ -140,3 +149,15 @@ class BothSidesCourse:
             return queries
         chosen = self.random.permutation(len(queries))[:QUERIES_A_PASSAGE]
         return [queries[place] for place in chosen]
+
+
+class PlainCourse(BothSidesCourse):
+    """The same lessons, and nothing of the frozen vectors kept: s(q, d) = e(q)·e(d)."""
+
+    def learning(self, groups: Rows) -> Rows:
+        """All: there is no overlay to calibrate."""
+        return np.arange(len(groups))
+
+    def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
+        learned = self._embed([self.query_tokens[row] for row in queries])
+        return learned @ self._embed([self.passage_tokens[row] for row in passages.tolist()]).T

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.both_sides import BothSidesCourse
+from pipeline.both_sides import PlainCourse
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.prefix import PrefixExpert
 from pipeline.progress import Progress, silent
@@ -54,7 +54,7 @@ def teach_general(
 ) -> Training:
     """The first phase, in place; `texts[i]` is the passage whose frozen vector is candidate i."""
     started = time.monotonic()
-    course = _General(encoder, lessons, texts, seed)
+    course = PlainCourse(encoder, lessons, texts, seed)
     return run(course, general, started, minutes=minutes, seed=seed, progress=progress)
 
 
@@ -76,18 +76,6 @@ def teach_beside(
     course = _Joint(encoder, [general, *experts.values(), newcomer], gate, pupil, lessons, seed)
     training = run(course, pupil, started, minutes=minutes, seed=seed, progress=progress)
     return training, Gate({**gate.rows, newcomer.name: pupil.row.detach().numpy().copy()})
-
-
-class _General(BothSidesCourse):
-    """Passages and queries through the prefix, and nothing else."""
-
-    def learning(self, groups: Rows) -> Rows:
-        """All: there is no overlay."""
-        return np.arange(len(groups))
-
-    def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
-        learned = self._embed([self.query_tokens[row] for row in queries])
-        return learned @ self._embed([self.passage_tokens[row] for row in passages.tolist()]).T
 
 
 class _Newcomer:

@@ -151,18 +151,21 @@ def run(
     minutes: float,
     seed: int,
     progress: Progress = silent,
+    epochs: int | None = None,
 ) -> Training:
-    """Take `expert` through a course whose time has been running since `started`."""
+    """Take `expert` through a course whose time has been running since `started`, EPOCHS times
+    unless another number is given."""
+    epochs = epochs or EPOCHS
     deadline = started + 60 * minutes
     generator = torch.Generator().manual_seed(seed)
     parameters = expert.trainable()
     optimizer = torch.optim.AdamW(parameters, lr=expert.learning_rate, weight_decay=0.01)
-    total = steps_of(course)
+    total = steps_of(course, epochs)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, total))
     losses: list[float] = []
     step = 0
     with expert.attached():
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             order = torch.randperm(len(course.rows), generator=generator).numpy()
             epoch: list[float] = []
             dealt = course.deal(course.rows[order])
@@ -196,9 +199,9 @@ def even(rows: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]
     return list(np.array_split(rows, -(-len(rows) // batch)))
 
 
-def steps_of(course: Course) -> int:
+def steps_of(course: Course, epochs: int | None = None) -> int:
     """Steps of all epochs."""
-    return EPOCHS * -(-len(course.rows) // course.batch)
+    return (epochs or EPOCHS) * -(-len(course.rows) // course.batch)
 
 
 class Candidates:

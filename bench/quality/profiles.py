@@ -16,6 +16,7 @@ in one folder."""
 QUERY_SIDE = (
     FLOOR,
     "ours",
+    "ours-nights",
     "ours-no-gate",
     "ours-no-labels",
     "one-lora",
@@ -26,7 +27,7 @@ QUERY_SIDE = (
 PUBLISHED = ("dar", router_retriever.NAME, "ddr", "sb-moe", *mixlora.RULES)
 DETECTORS = "detectors"
 """Not a system, but asked for like one."""
-LONG = ("ours-weekly", "ours-both-sides", "full-ft", "full-ft-qdc", "joint-full-ft")
+LONG = ("ours-both-sides", "full-ft", "full-ft-qdc", "joint-full-ft")
 
 
 @dataclass(frozen=True)

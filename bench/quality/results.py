@@ -55,6 +55,11 @@ class Results:
             f" --profile {self.page['profile']} --seeds {self.seeds}"
         )
 
+    def processor(self, system: str) -> str:
+        """On what a row's seconds were measured."""
+        told = self.systems.get(system, {}).get("processor")
+        return str(told or (self.page.get("machine") or {}).get("processor") or "")
+
     @property
     def seeds(self) -> int:
         return max((len(system["seeds"]) for system in self.systems.values()), default=0)

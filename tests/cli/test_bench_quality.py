@@ -18,7 +18,7 @@ from bench.quality.domains import read_domains
 from bench.quality.profiles import PUBLISHED, QUERY_SIDE, Profile, profile_of
 from bench.quality.run import measure, prepare
 from bench.quality.stream import Stream, read_stream
-from bench.quality.systems import ours_weekly
+from bench.quality.systems import shipped
 from bench.quality.systems.entries import ENTRIES
 from bench.quality.systems.ours import Ungated
 from pipeline.experts import prefix
@@ -157,14 +157,12 @@ def test_our_own_system_goes_on_after_a_stop_and_begins_again_without_its_store(
 def test_weekly_rounds_teach_what_the_first_corpus_is_asked(
     small: Path, ground: Path, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ours_weekly, "WEEK", 1)
-    page = lived(ground, encoder_folder, tmp_path, "ours-weekly", stop=5)["systems"]
-    nights = json.loads((small / "results.json").read_text("utf-8"))["systems"]["ours"]
-    experts = page["ours-weekly"]["experts"]["n1"]
-    assert [count - 1 for count in experts] == nights["experts"]["n1"]
-    trained = page["ours-weekly"]["cpu_seconds"]["train"]
-    assert trained > page["frozen"]["cpu_seconds"]["train"]
-    assert page["ours-weekly"]["P"]["n2"] != page["ours-weekly-dense"]["P"]["n2"]
+    monkeypatch.setattr(shipped, "WEEK", 1)
+    page = lived(ground, encoder_folder, tmp_path, "ours", stop=5)["systems"]
+    nights = json.loads((small / "results.json").read_text("utf-8"))["systems"]["ours-nights"]
+    assert [count - 1 for count in page["ours"]["experts"]["n1"]] == nights["experts"]["n1"]
+    assert page["ours"]["cpu_seconds"]["train"] > page["frozen"]["cpu_seconds"]["train"]
+    assert page["ours"]["P"]["n2"] != page["ours-dense"]["P"]["n2"]
 
 
 def test_domains_to_come_are_asked_of_whoever_was_not_tuned_on_them(

@@ -110,11 +110,19 @@ def _rate(tally: dict[str, float], rate: str, number: str) -> str:
 
 def about(evidence: Evidence) -> Table:
     """What each system is."""
+    results = evidence.results
     rows = [
-        (name, str(system.get("about", NONE)), ", ".join(map(str, system["seeds"])))
-        for name, system in evidence.results.systems.items()
+        (
+            name,
+            str(system.get("about", NONE)),
+            ", ".join(map(str, system["seeds"])),
+            results.processor(name) or NONE,
+        )
+        for name, system in results.systems.items()
     ]
-    return Table("What was run", "", ("system", "what it is", "seeds"), tuple(rows))
+    head = ("system", "what it is", "seeds", "processor")
+    note = "CPU seconds of different processors do not compare."
+    return Table("What was run", note, head, tuple(rows))
 
 
 def origin(evidence: Evidence) -> Table:

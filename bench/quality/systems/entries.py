@@ -17,10 +17,10 @@ from bench.quality.systems import (
     mixlora,
     one_lora,
     ours,
-    ours_weekly,
     qdc,
     router_retriever,
     sb_moe,
+    shipped,
 )
 from bench.quality.systems.base import System
 from bench.quality.systems.dar import Dar
@@ -31,16 +31,16 @@ from bench.quality.systems.full_ft import FullFineTuning
 from bench.quality.systems.mixlora import MixLoraSystem
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
-from bench.quality.systems.ours_weekly import OursWeekly
 from bench.quality.systems.qdc import DriftCompensated
 from bench.quality.systems.router_retriever import RouterRetriever
 from bench.quality.systems.sb_moe import SbMoe
+from bench.quality.systems.shipped import Shipped
 from flows.settings import AUTOMATIC
 
 ABOUT = {
     **frozen.ABOUT,
+    **shipped.ABOUT,
     **ours.ABOUT,
-    **ours_weekly.ABOUT,
     **one_lora.ABOUT,
     **every_night.ABOUT,
     **full_ft.ABOUT,
@@ -89,11 +89,11 @@ def _frozen(shared: Shared, folder: Path, seed: int) -> System:
 
 def _ours(shared: Shared, folder: Path, seed: int) -> System:
     settings = settings_of(seed)
-    return Ours(folder / "store", shared.encoder, settings, rows=ours.LEGS)
+    return Shipped(folder / "store", shared.encoder, settings, rows=tuple(shipped.ABOUT))
 
 
-def _weekly(shared: Shared, folder: Path, seed: int) -> System:
-    return OursWeekly(folder / "store", shared.encoder, settings_of(seed))
+def _nights(shared: Shared, folder: Path, seed: int) -> System:
+    return Ours(folder / "store", shared.encoder, settings_of(seed), rows=("ours-nights",))
 
 
 def _no_gate(shared: Shared, folder: Path, seed: int) -> System:
@@ -154,8 +154,8 @@ def _qdc(shared: Shared, folder: Path, seed: int) -> System:
 
 ENTRIES: Mapping[str, Entry] = {
     FLOOR: Entry(tuple(frozen.ABOUT), _frozen, seeded=False),
-    "ours": Entry(ours.LEGS, _ours),
-    "ours-weekly": Entry(tuple(ours_weekly.ABOUT), _weekly),
+    "ours": Entry(tuple(shipped.ABOUT), _ours),
+    "ours-nights": Entry(("ours-nights",), _nights),
     "ours-no-gate": Entry(("ours-no-gate",), _no_gate),
     "ours-no-labels": Entry(("ours-no-labels",), _no_labels),
     "one-lora": Entry(("one-lora",), _one_lora("one-lora")),

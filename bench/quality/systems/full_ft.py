@@ -1,23 +1,25 @@
 """The whole encoder fine-tuned, and everything encoded again: the costly way, night by night.
 
-Loss of a pair (query q, passage d⁺), with s = 1 / TEMPERATURE as for our experts:
+Loss of a pair (query q, passage d⁺), with s = 1 / TEMPERATURE as for experts of both sides:
 
     -log  exp(s q·d⁺) / Σ_d exp(s q·d)
 
-where d runs over the batch's passages and as many others that the same night asks about. Other
-known answers of the query are left out.
+where d runs over the passages of a batch, each with up to four of its queries
+(pipeline/both_sides.py). Other known answers of the query are left out.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load_model, save_model
 
@@ -26,22 +28,22 @@ from bench.quality.systems.base import STEPS, Lived, Search
 from bench.quality.systems.frozen import Floor
 from bench.quality.systems.lessons import ENOUGH, charged, questions_of
 from flows.live import Live
-from pipeline.both_sides import TEMPERATURE
-from pipeline.encoder import Encoder, Vectors, batches
+from pipeline.both_sides import PlainCourse
+from pipeline.encoder import Encoder, Vectors
 from pipeline.index import Index, Shelf
 from pipeline.lessons import asked_about, lessons
 from pipeline.library import Library
 from pipeline.questions import Questions
-from pipeline.training import BATCH, EPOCHS, WARM_UP
+from pipeline.training import Lessons, run
 
 ABOUT = {
     "full-ft": "the whole encoder fine-tuned on each night's pairs, everything encoded again",
     "joint-full-ft": "ceiling: the whole encoder fine-tuned on all pairs at once, after the last"
     " night",
 }
-LEARNING_RATE = 5e-5
 AT_ONCE = 256
-Rows = npt.NDArray[np.int64]
+EPOCHS = 2
+"""As good as four at half the cost (docs/decisions.md, "The costly way")."""
 
 
 @dataclass
@@ -56,6 +58,8 @@ class FullFineTuning:
     _library: Library | None = field(default=None, init=False)
     _index: Index | None = field(default=None, init=False)
     _numbers: list[int] = field(default_factory=list, init=False)
+    _known: dict[str, Vectors] = field(default_factory=dict, init=False)
+    """Documents by the hash of their text, as the weights of today see them."""
 
     def live_through(self, night: Night, batch: Path) -> Lived:
         seconds = dict.fromkeys(STEPS, 0.0)
@@ -63,7 +67,8 @@ class FullFineTuning:
         self._model = model
         with self.floor.after(night.name) as live:
             with charged(self.floor.encoder, seconds, "train"):
-                _learn(model, night, live, self.floor, self.seed)
+                if _learn(model, night, live, self.floor, self.seed):
+                    self._known = {}
             with charged(self.floor.encoder, seconds, "encode"):
                 vectors = self._encode(live.library)
         self._keep(night.name, vectors)
@@ -85,14 +90,19 @@ class FullFineTuning:
         self._model = self._library = self._index = None
 
     def _encode(self, library: Library) -> Vectors:
-        """Every passage of every live document, by the encoder as it is now."""
+        """Every passage of every live document; all anew on a night that taught something."""
         assert self._model is not None
-        texts = [text for n in sorted(library.number_of.values()) for text in library.texts(n)]
+        numbers = sorted(library.number_of.values())
+        fresh = [n for n in numbers if library.text_hash(n) not in self._known]
+        texts = [text for n in fresh for text in library.texts(n)]
         parts = [
             self._model.encode_documents(texts[start : start + AT_ONCE]).vectors
             for start in range(0, len(texts), AT_ONCE)
         ]
-        vectors = np.concatenate(parts)
+        ends = np.cumsum([len(library.texts(n)) for n in fresh])[:-1]
+        split = np.split(np.concatenate(parts), ends) if parts else []
+        self._known |= {library.text_hash(n): own for n, own in zip(fresh, split, strict=True)}
+        vectors = np.concatenate([self._known[library.text_hash(n)] for n in numbers])
         self._shelve(library, vectors)
         return vectors
 
@@ -101,6 +111,10 @@ class FullFineTuning:
         self._numbers = sorted(library.number_of.values())
         first = np.cumsum([0, *(len(library.vectors(number)) for number in self._numbers)])
         live = np.ones(len(self._numbers), bool)
+        self._known = {
+            library.text_hash(number): vectors[start:end]
+            for number, start, end in zip(self._numbers, first, first[1:], strict=False)
+        }
         self._index = Index([Shelf(self.name, vectors, first, live)])
 
     def _keep(self, night: str, vectors: Vectors) -> None:
@@ -124,10 +138,13 @@ class FullFineTuning:
         return [[name_of[self._numbers[hit.number]] for hit in hits] for hits in found]
 
 
-def _learn(model: Encoder, night: Night, live: Live, floor: Floor, seed: int) -> None:
+def _learn(model: Encoder, night: Night, live: Live, floor: Floor, seed: int) -> bool:
+    """Whether the night asked enough to teach."""
     questions = questions_of(night, live.library, floor.encoder)
-    if len(questions) >= ENOUGH:
-        fine_tune_on(model, questions, live.library, floor.encoder, seed)
+    if len(questions) < ENOUGH:
+        return False
+    fine_tune_on(model, questions, live.library, floor.encoder, seed)
+    return True
 
 
 def fine_tune_on(
@@ -137,59 +154,35 @@ def fine_tune_on(
     made = lessons(questions, library)
     numbers = [library.number_of[key] for key in asked_about(questions)]
     texts = [text for number in numbers for text in library.texts(number)]
-    # Of a long document, the passage that the frozen encoder finds nearest answers the query.
-    near = frozen.encode_queries(made.queries)
-    best = [
-        int(rows[(made.candidates[rows] @ vector).argmax()])
-        for rows, vector in zip(made.answers, near, strict=True)
-    ]
-    fine_tune(model, made.queries, texts, made.answers, np.array(best), seed)
+    fine_tune(model, made, texts, frozen.encode_queries(made.queries), seed)
 
 
 def fine_tune(
-    model: Encoder,
-    queries: Sequence[str],
-    passages: Sequence[str],
-    answers: Sequence[Rows],
-    best: Rows,
-    seed: int,
+    model: Encoder, made: Lessons, texts: Sequence[str], frozen: Vectors, seed: int
 ) -> None:
-    """Change every weight of the model; `best[i]` is the passage that query i is taught."""
-    asked, read = model.tokenise(queries, "query"), model.tokenise(passages, "document")
-    random = np.random.default_rng(seed)
-    model.model.requires_grad_(True)
-    parameters = list(model.model.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.01)
-    total = EPOCHS * -(-len(queries) // BATCH)
-    warm = max(1, int(WARM_UP * total))
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warm, (total - step) / max(1, total - warm))
-    )
-    for _ in range(EPOCHS):
-        order = random.permutation(len(queries))
-        for rows in np.array_split(order, -(-len(order) // BATCH)):
-            others = random.choice(len(passages), min(BATCH, len(passages)), replace=False)
-            columns = np.union1d(best[rows], others)
-            logits = _embed(model, asked, rows) @ _embed(model, read, columns).T / TEMPERATURE
-            targets = np.searchsorted(columns, best[rows])
-            known = np.array([np.isin(columns, answers[row]) for row in rows])
-            known[np.arange(len(rows)), targets] = False
-            logits = logits.masked_fill(torch.from_numpy(known), -torch.inf)
-            loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            rate.step()
-    model.model.requires_grad_(False)
+    """The product's loop over its lessons for both sides, with all weights open.
+
+    `texts[i]` is candidate i of the lessons; `frozen` are the queries in the candidates' space: of
+    a long document, the passage nearest to a query there is taught.
+    """
+    course = PlainCourse(model, made, texts, seed, frozen)
+    run(course, Whole(model), time.monotonic(), minutes=math.inf, seed=seed, epochs=EPOCHS)
 
 
-def _embed(model: Encoder, tokens: Sequence[list[int]], rows: Rows) -> torch.Tensor:
-    """Vectors in the order of `rows`, through the network in batches of like length."""
-    some = [tokens[row] for row in rows]
-    order: list[int] = []
-    parts = []
-    for places in batches([len(ids) for ids in some]):
-        order += places
-        parts.append(model.embed([some[place] for place in places]))
-    return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+@dataclass(frozen=True)
+class Whole:
+    """An encoder whose weights all learn."""
+
+    model: Encoder
+    name: str = "the whole encoder"
+    learning_rate: float = 1e-4
+
+    def trainable(self) -> Sequence[torch.Tensor]:
+        return list(self.model.model.requires_grad_(True).parameters())
+
+    def attached(self) -> AbstractContextManager[None]:
+        """They are where they belong."""
+        return nullcontext()
+
+    def freeze(self) -> None:
+        self.model.model.requires_grad_(False)

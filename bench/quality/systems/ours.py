@@ -37,14 +37,11 @@ STEP_OF = {
 
 
 ABOUT = {
-    "ours": "nightshift with its defaults: experts on the query side, and keyword search",
-    "ours-dense": "the same without keyword search",
-    "ours-oracle": "without keyword search, but told of each query which domain it comes from",
-    "ours-no-gate": "without keyword search; every expert that is learned goes live",
+    "ours-nights": "nights alone, without keyword search and weekly rounds",
+    "ours-no-gate": "nights alone, without keyword search; every expert that is learned goes live",
     "ours-no-labels": "without keyword search; no training query is ever handed over",
     "ours-both-sides": "without keyword search; experts that re-encode documents are tried too",
 }
-LEGS = ("ours", "ours-dense", "ours-oracle")
 
 
 @dataclass
