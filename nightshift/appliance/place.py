@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from nightshift.appliance.ports import past_proxies
 from nightshift.errors import StoreBusy
 from state import durable, lock
 
@@ -76,6 +77,7 @@ def turn_to(store: Path) -> None:
     running = read(folder_of(store))
     if running is not None and running.alive:
         os.environ.setdefault("PREFECT_API_URL", running.prefect)
+        past_proxies()
 
 
 def write(folder: Path, running: Running) -> None:

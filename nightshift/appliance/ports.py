@@ -1,7 +1,11 @@
-"""Is a port free? Asked before anything is started: a sentence now, not a traceback in a log."""
+"""The ports of an `up`, and the way to them.
+
+Is one free? Asked before anything is started: a sentence now, not a traceback in a log.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 
@@ -40,6 +44,19 @@ def free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def past_proxies() -> None:
+    """Say to this process and its children: the proxy to the internet does not lead to HOST.
+
+    >>> import unittest.mock
+    >>> with unittest.mock.patch.dict(os.environ, {"no_proxy": "intranet", "NO_PROXY": ""}):
+    ...     past_proxies()
+    ...     os.environ["no_proxy"], os.environ["NO_PROXY"]
+    ('intranet,127.0.0.1', '127.0.0.1')
+    """
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
 
 
 def _next_free(port: int, ports: Mapping[str, int]) -> int:

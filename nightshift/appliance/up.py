@@ -16,7 +16,7 @@ import psutil
 from nightshift.appliance import child, parts, place
 from nightshift.appliance.news import News
 from nightshift.appliance.place import Running
-from nightshift.appliance.ports import HOST, require_free
+from nightshift.appliance.ports import HOST, past_proxies, require_free
 from nightshift.appliance.watch import Part, Watched, end, keep
 from state.outbox import Destination, destination
 from state.store import Store
@@ -63,6 +63,7 @@ def live(wanted: Wanted, tell: Tell) -> None:
         _clear(folder, tell)
         require_free(wanted.ports)
         own = None if foreign_server() else parts.api_of(wanted.port_prefect)
+        past_proxies()
         if own:
             os.environ.update(parts.at(own, folder))
         _check_schedule(wanted, own)
