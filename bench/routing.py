@@ -31,7 +31,7 @@ from pipeline.measures import Scores
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import FROZEN, PROTOTYPES, Router, prototypes_of
-from pipeline.tried import hear, quality
+from pipeline.tried import Tried, hear, quality
 from state.store import Store
 
 TIMES = (0.5, 1.0, 1.5, 2.0)
@@ -74,7 +74,7 @@ def _told(
     overlaid = live.retriever.overlaid
     retriever = Retriever(live.encoder, live.experts, router, live.index, overlaid)
     gains = {
-        id_: quality(hear(retriever, some, live.library)) - floor[id_]
+        id_: Tried.over(floor[id_], hear(retriever, some, live.library)).gains
         for id_, some in asked.items()
     }
     away = [

@@ -25,10 +25,10 @@ from pipeline.checkpoint import locate
 from pipeline.documents import Pair
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
+from pipeline.gains import Gains
 from pipeline.judged import read_judged
 from pipeline.lessons import lessons
 from pipeline.library import Library
-from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlay
 from pipeline.progress import silent
 from pipeline.questions import Questions
@@ -74,9 +74,8 @@ def judged(encoder: Encoder, library: Library, data: Path, batch: Batch, split: 
     return Questions(tuple(pairs), encoder.encode_queries([pair.query for pair in pairs]))
 
 
-def figures(gains: Scores) -> dict[str, Any]:
-    ends = interval(gains, 0.95)
-    return {"queries": len(gains), "gain": float(gains.mean()), "interval": list(ends)}
+def figures(gains: Gains) -> dict[str, Any]:
+    return {"queries": len(gains), "gain": gains.mean, "interval": list(gains.interval(0.95))}
 
 
 def timed(name: str, work: Callable[[], Any]) -> tuple[Any, float]:

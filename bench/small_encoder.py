@@ -52,7 +52,9 @@ def tune(encoder: Encoder, night: Night, seed: int) -> None:
     rows = [np.searchsorted(asked, each) for each in answers]
     groups = np.array([each[0] for each in rows])
     made = Lessons(queries, rows, encoder.encode_documents(texts).vectors, groups)
-    fine_tune(encoder, made, texts, encoder.encode_queries(queries), seed)
+    names = [str(night.corpus[place]["_id"]).split("/")[0] for place in asked]
+    domains = np.unique(names, return_inverse=True)[1]
+    fine_tune(encoder, made, texts, encoder.encode_queries(queries), domains, seed)
 
 
 def main() -> None:

@@ -57,16 +57,22 @@ TARGETS, ALL = "pipeline.experts.lora.TARGETS", ["query", "key", "value", "dense
 MEAN = "mean of thirds"
 SHARES_KEPT = (0.0, 0.5, 0.75, 1.0)
 WITH_HEAD = " with a head"
+LORA, HEAD = "pipeline.experts.lora.LoraExpert", "pipeline.head.Head"
 RANK_8 = {"pipeline.experts.lora.RANK": 8, "pipeline.experts.lora.ALPHA": 16}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "now": {},
     MEAN: {},
     "temperature .02": {"pipeline.training.TEMPERATURE": 0.02},
     "temperature .05": {"pipeline.training.TEMPERATURE": 0.05},
-    "rate 5e-4": {"pipeline.experts.lora.LoraExpert.learning_rate": 5e-4},
-    "rate 2e-3": {"pipeline.experts.lora.LoraExpert.learning_rate": 2e-3},
-    "epochs 8": {"pipeline.training.EPOCHS": 8},
-    "epochs 2": {"pipeline.training.EPOCHS": 2},
+    "rate 1e-3": {f"{LORA}.learning_rate": 1e-3},
+    "rate 4e-3": {f"{LORA}.learning_rate": 4e-3},
+    "epochs 4": {f"{LORA}.epochs": 4},
+    "four epochs at 1e-3": {
+        f"{LORA}.epochs": 4,
+        f"{LORA}.learning_rate": 1e-3,
+        f"{HEAD}.epochs": 4,
+        f"{HEAD}.learning_rate": 1e-3,
+    },
     "rank 8": RANK_8,
     "rank 8, head of half the units": {**RANK_8, "pipeline.head.HIDDEN": 0.25},
     "last 3 layers": {"pipeline.experts.lora.LAYERS": 3, TARGETS: ALL},
@@ -227,7 +233,8 @@ def main() -> None:
     with opened(domains, asked.work, encoder) as live:
         for name, variant, third in product(asked.domains, asked.variants, asked.thirds):
             if (name, variant, third, asked.seed) not in there:
-                cells.append(tried(live, domains[name], variant, third, asked.seed))
+                cell = tried(live, domains[name], variant, third, asked.seed)
+                cells.append({**cell, "index": len(domains)})
                 asked.out.write_text(json.dumps(cells, indent=1) + "\n", "utf-8")
                 print(_line(cells[-1]), file=sys.stderr, flush=True)
 

@@ -151,11 +151,11 @@ def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Gro
 
 
 def _kinds_of(modules: Modules, expert: str) -> set[str]:
-    """The kinds that an expert was made for: one, or those of the two that it was merged from."""
+    """The kinds that an expert was made for: one, or those of all that it was merged from."""
     facts = modules.experts[expert]
     parents = facts.parent.split("+") if facts.parent and "+" in facts.parent else []
-    merged = {modules.experts[parent].kind for parent in parents if parent in modules.experts}
-    return {facts.kind, *merged}
+    merged = [_kinds_of(modules, parent) for parent in parents if parent in modules.experts]
+    return {facts.kind}.union(*merged)
 
 
 def _laid_by(grounds: Grounds, name: str, overlay: Overlay, keys: Sequence[Key]) -> Part:

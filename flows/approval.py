@@ -107,9 +107,9 @@ def _tried(live: Live, expert: str) -> tuple[Approval, Modules]:
     asked = {id_: some for id_, some in tried.items() if len(some.gains)}
     changes = measured({id_: some.gains for id_, some in asked.items()})
     objection = harm(changes, live.settings.gate_tolerance)
-    serving = len(set(router.experts.values()))
-    if serving > max(len(live.modules.serving), live.settings.max_experts):
-        objection = live.modules.full
+    serving, cap = len(set(router.experts.values())), live.settings.max_experts
+    if serving > max(len(live.modules.serving), cap):
+        objection = f"max_experts is {cap}"
     approval = Approval(expert, kind.id, changes, objection)
     return approval, _adopted(live, kind, router, tried[kind.id].heard)
 

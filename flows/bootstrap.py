@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.clock import Clock
 from flows.encoding import as_known, encode, sample, write_segments
 from flows.founding import first_router, kinds_of, layers_that_tell
-from flows.intake import Intake, ingest
+from flows.intake import ingest
 from flows.live import TOMBSTONES, read_library, save_dead
 from flows.modules import Modules, Pool, save_modules
 from flows.night import Night, batch_facts
@@ -19,11 +19,9 @@ from flows.publication import encoder_facts, library_facts, publish, size_facts
 from flows.settings import Settings
 from flows.shares import with_frozen_shares
 from nightshift.errors import BatchError
-from pipeline.batch import read_batch
+from pipeline.batch import read_batch, together
 from pipeline.checkpoint import locate
-from pipeline.chosen import Chosen, Joined
 from pipeline.detector import choose_layers
-from pipeline.documents import Document
 from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
@@ -48,8 +46,9 @@ def bootstrap(
     clock = Clock()
     with clock("ingest"):
         batches = [read_batch(path) for path in corpora]
-        intakes = [ingest(batch, Library({}, {})) for batch in batches]
-        documents = _each_once(intakes)
+        whole = together(batches)
+        intake = ingest(whole, Library({}, {}))
+        documents = intake.documents
     if not len(documents):
         where = ", ".join(str(path) for path in corpora)
         raise BatchError(
@@ -70,8 +69,7 @@ def bootstrap(
             encoding, index = write_segments(store, model, documents, layers, known, 1, progress)
             index[TOMBSTONES] = store.objects.put(lambda folder: save_dead({}, folder))
         with clock("detect"):
-            pairs = [pair for intake in intakes for pair in intake.pairs]
-            kinds = kinds_of(model, documents, encoding, pairs, settings.seed)
+            kinds = kinds_of(model, documents, encoding, intake.pairs, settings.seed)
             if len(batches) == 1:
                 labels = labels_of(batches[0])
                 kinds = {id_: replace(kind, labels=labels) for id_, kind in kinds.items()}
@@ -88,7 +86,8 @@ def bootstrap(
             lexical = library.lexical if settings.lexical else None
             shelves = library.index(settings.index, store.root / "cache")
             modules = with_frozen_shares(modules, library, shelves, lexical)
-        counts = _counts(intakes, len(documents))
+        repeated = sum(len(batch.documents) for batch in batches) - len(whole.documents)
+        counts = {**intake.counts, "updated": repeated}
         outcomes = tuple(
             Outcome(kind.name, kind.documents, "absorb", "the first corpus")
             for kind in kinds.values()
@@ -101,7 +100,7 @@ def bootstrap(
             "encoded": encoded,
             "seconds": clock.seconds,
             "detection": {"layers": layers, "auroc": list(modules.auroc)},
-            "quarantined": [vars(entry) for intake in intakes for entry in intake.quarantined],
+            "quarantined": [vars(entry) for entry in intake.quarantined],
             "settings": settings.as_json(),
             "libraries": library_facts(),
             **size_facts(modules, len(documents)),
@@ -119,22 +118,3 @@ def bootstrap(
             )
     names = "+".join(batch.name for batch in batches)
     return Night(names, published.version, outcomes, counts, encoded, clock.seconds)
-
-
-def _each_once(intakes: Sequence[Intake]) -> Sequence[Document]:
-    """The documents of all corpora; of one that comes twice, the last, in the first one's place."""
-    everything = Joined([intake.documents for intake in intakes])
-    row_of = {document.key: row for row, document in enumerate(everything)}
-    return Chosen(everything, list(row_of.values()))
-
-
-def _counts(intakes: Sequence[Intake], added: int) -> dict[str, int]:
-    quarantined = sum(len(intake.quarantined) for intake in intakes)
-    repeated = sum(len(intake.documents) for intake in intakes) - added
-    return {
-        "added": added,
-        "updated": repeated,
-        "deleted": 0,
-        "unchanged": sum(intake.unchanged for intake in intakes),
-        "quarantined": quarantined,
-    }

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from flows.live import Live, open_live
 from flows.membership import forget_departed, unused_expert
 from flows.merger import Merger, merge, mergeable
@@ -22,8 +20,8 @@ from flows.publication import publish_modules
 from flows.retire import told
 from nightshift.errors import NothingToDo
 from pipeline.experts.lora import LoraExpert
+from pipeline.gains import Gains
 from pipeline.gate import FEWEST_QUERIES, Change, Verdict, harm
-from pipeline.measures import interval
 from pipeline.merging.nearest import nearest_pair
 from state.store import Store
 
@@ -123,9 +121,9 @@ def _adopted(live: Live, proposed: Consolidation, merger: Merger) -> Modules:
 
 def _facts(live: Live, proposed: Consolidation, merger: Merger) -> ExpertFacts:
     both = [live.modules.experts[one] for one in proposed.experts]
-    own = np.concatenate(list(merger.own.values()))
+    own = sum(merger.own.values(), Gains.none())
     losses = {kind: proposed.changes[kind] for kind in merger.others}
-    span = interval(own, 0.90)
+    span = own.interval(0.90)
     return ExpertFacts(
         name=proposed.into,
         method=LoraExpert.method + (HEAD if merger.overlay else ""),
@@ -135,6 +133,6 @@ def _facts(live: Live, proposed: Consolidation, merger: Merger) -> ExpertFacts:
         parameters=merger.parameters,
         queries=sum(one.queries for one in both),
         seconds=0.0,
-        gate=Verdict(True, len(own), False, float(own.mean()), span, losses, "").as_json(),
+        gate=Verdict(True, len(own), False, own.mean, span, losses, "").as_json(),
         scale=tuple(merger.overlay.scale) if merger.overlay else None,
     )

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from flows.intake import Intake
 from flows.live import SEGMENT, TOMBSTONES, Live, read_library, save_dead
-from pipeline.documents import Document, Passage, passage_text, passages
+from pipeline.cutting import cut
+from pipeline.documents import Document, Passage, passage_text
 from pipeline.encoder import Encoder, Vectors
 from pipeline.kinds import Layers, groups_of
 from pipeline.library import Library
@@ -28,8 +29,8 @@ from state.store import Store
 PORTION, PORTION_CHARACTERS = 5_000, 2**23
 """Documents of a segment at most, and characters after which no more are added."""
 
-Known = tuple[Vectors, Layers]
-"""A document's vectors and features, from a segment."""
+Known = tuple[tuple[Passage, ...], Vectors, Layers]
+"""A document's passages, their vectors and its features, from a segment."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def shelve(live: Live, intake: Intake, progress: Progress = silent) -> tuple[Enc
         known,
         next_number(live.manifest.index),
         progress,
+        live.modules.longest_group,
     )
     return encoding, stand(live, intake, segments)
 
@@ -107,8 +109,11 @@ def write_segments(
     known: Mapping[str, Known],
     first: int,
     progress: Progress,
+    longest: int | None = None,
 ) -> tuple[Encoding, dict[str, str]]:
-    """Read all documents, portion by portion; their features, and the segments by name."""
+    """Read all documents, portion by portion; their features, and the segments by name. `longest`
+    is that of pipeline/kinds.py's groups.
+    """
     features = room((len(documents), len(layers), encoder.dimension), np.float16)
     segments: dict[str, str] = {}
     titles: list[str] = []
@@ -123,7 +128,7 @@ def write_segments(
         ids += [document.id for document in portion]
         encoded += read.encoded
         row += len(portion)
-    return Encoding(features, groups_of(titles, ids), encoded), segments
+    return Encoding(features, groups_of(titles, ids, longest), encoded), segments
 
 
 def sample(documents: Sequence[Document]) -> list[Document]:
@@ -147,23 +152,29 @@ def encode(
     progress: Progress,
 ) -> Read:
     """Vectors and features of all documents; those `known` by text hash are not encoded again."""
-    cuts = tuple(tuple(passages(document)) for document in documents)
     first = {document.text_hash: row for row, document in reversed([*enumerate(documents)])}
-    fresh = sorted(row for text_hash, row in first.items() if text_hash not in known)
-    texts = [passage_text(documents[row], cut) for row in fresh for cut in cuts[row]]
+    fresh = [
+        documents[row] for row in sorted(row for hash_, row in first.items() if hash_ not in known)
+    ]
+    cuts = cut(encoder, fresh)
+    texts = [passage_text(d, one) for d, own in zip(fresh, cuts, strict=True) for one in own]
     encoded = encoder.encode_documents(texts, progress)
-    ends = np.cumsum([len(cuts[row]) for row in fresh])[:-1]
+    ends = np.cumsum([len(own) for own in cuts])[:-1]
     seen = dict(known)
-    for row, vectors, states in zip(
-        fresh, np.split(encoded.vectors, ends), np.split(encoded.layers, ends), strict=bool(fresh)
+    for document, own, vectors, states in zip(
+        fresh,
+        cuts,
+        np.split(encoded.vectors, ends),
+        np.split(encoded.layers, ends),
+        strict=bool(fresh),
     ):
         features = states[:, list(layers)].astype(np.float32).mean(axis=0)
-        seen[documents[row].text_hash] = vectors, features.astype(np.float16)
+        seen[document.text_hash] = own, vectors, features.astype(np.float16)
     rows = [seen[document.text_hash] for document in documents]
     return Read(
-        passages=cuts,
-        vectors=np.concatenate([v for v, _ in rows]) if rows else encoded.vectors,
-        features=np.stack([f for _, f in rows]) if rows else encoded.layers[:, list(layers)],
+        passages=tuple(own for own, _, _ in rows),
+        vectors=np.concatenate([v for _, v, _ in rows]) if rows else encoded.vectors,
+        features=np.stack([f for _, _, f in rows]) if rows else encoded.layers[:, list(layers)],
         encoded=len(fresh),
     )
 
@@ -173,7 +184,7 @@ def as_known(documents: Sequence[Document], read: Read, layers: Sequence[int]) -
     ends = np.cumsum([len(cuts) for cuts in read.passages])[:-1]
     vectors = np.split(read.vectors, ends)
     return {
-        document.text_hash: (vectors[row], read.features[row, list(layers)])
+        document.text_hash: (read.passages[row], vectors[row], read.features[row, list(layers)])
         for row, document in enumerate(documents)
     }
 
@@ -193,9 +204,14 @@ def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
         segment = Segment(store.objects.open(object_id))
         for row, text_hash in enumerate(segment.text_hashes):
             if text_hash in wanted and text_hash not in found:
-                vectors = segment.vectors[segment.first[row] : segment.first[row + 1]]
-                found[text_hash] = vectors, segment.layers[row]
+                found[text_hash] = known_of(segment, row)
     return found
+
+
+def known_of(segment: Segment, row: int) -> Known:
+    """A document as its segment has it."""
+    vectors = segment.vectors[segment.first[row] : segment.first[row + 1]]
+    return tuple(segment.passages(row)), vectors, segment.layers[row]
 
 
 def _writer(documents: Sequence[Document], read: Read) -> Callable[[Path], None]:

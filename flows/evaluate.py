@@ -9,8 +9,9 @@ from typing import Any
 
 from flows.live import Live
 from nightshift.errors import BatchError
+from pipeline.gains import Gains
 from pipeline.judged import read_judged
-from pipeline.measures import DEPTH, Scores, interval, per_query
+from pipeline.measures import DEPTH, Scores, per_query
 from pipeline.progress import Progress, silent
 from pipeline.retriever import Leg
 
@@ -43,6 +44,10 @@ class Asked:
     relevant: list[dict[int, int]]
     dropped: int
 
+    def gains(self, values: Scores) -> Gains:
+        """Values of these queries, which know what they are about."""
+        return Gains.of(values, [frozenset(grades) for grades in self.relevant])
+
 
 def evaluate(
     live: Live,
@@ -67,7 +72,7 @@ def evaluate(
         dropped=asked.dropped,
         documents=len(live.library),
         metrics={name: float(values.mean()) for name, values in scores.items()},
-        intervals={name: interval(values, 0.95) for name, values in scores.items()},
+        intervals={name: asked.gains(values).interval(0.95) for name, values in scores.items()},
         routes=dict(sorted(routes.items())),
     )
 
@@ -77,13 +82,13 @@ def gain(live: Live, folder: Path, split: str = "test", measure: str = "nDCG@10"
     asked = _asked(live, folder, split)
     learned, routes = _ask(live, asked, frozen=False, leg="dense", progress=silent)
     frozen, _ = _ask(live, asked, frozen=True, leg="dense", progress=silent)
-    differences = learned[measure] - frozen[measure]
+    differences = asked.gains(learned[measure] - frozen[measure])
     return {
         "queries": len(asked.texts),
         "frozen": float(frozen[measure].mean()),
         "routed": float(learned[measure].mean()),
-        "gain": float(differences.mean()),
-        "interval": list(interval(differences, 0.95)),
+        "gain": differences.mean,
+        "interval": list(differences.interval(0.95)),
         "routes": dict(sorted(routes.items())),
     }
 

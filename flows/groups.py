@@ -64,21 +64,29 @@ def _group(
 ) -> Group:
     tonight = rows[rows < night]
     waiting = tuple(int(row) - night for row in rows[rows >= night])
-    pool = pool.take(list(waiting))
     fresh = Chosen(intake.documents, tonight)
+    brought = {document.key for document in fresh}
+    # What was asked while they waited, of those who wait still and of those who came anew.
+    before = pool.questions.where(lambda pair: pair.key in brought)
+    pool = pool.take(list(waiting))
     waited = [library.document(library.number_of[key]) for key in pool.keys]
     kind = live.modules.kinds[kind_id] if kind_id else None
     watched = kind is not None and kind.expert is None and kind.asked is None
     together = Joined([fresh, waited])
     keys = {document.key for document in together}
     pairs = [pair for pair in intake.pairs if pair.key in keys]
-    asked = pool.questions + ask_about(
-        live.encoder, fresh, pairs, FEW if watched else MANY, live.settings.seed
-    )
     known = kind.questions if kind else Questions.none(live.encoder.dimension)
-    everything = still_asked(known, library, intake.updated) + asked
-    before = counted(live) if kind else set()
-    arrived = tonight[[document.key not in before for document in fresh]]
+    still = still_asked(known, library, intake.reworded)
+    # As many again as lost the questions that were made from their old text.
+    few = FEW + len({pair.key for pair in known.pairs} - {pair.key for pair in still.pairs})
+    asked = (
+        pool.questions
+        + before
+        + ask_about(live.encoder, fresh, pairs, few if watched else MANY, live.settings.seed)
+    )
+    everything = still + asked
+    there = counted(live) if kind else set()
+    arrived = tonight[[document.key not in there for document in fresh]]
     count = len(arrived) + len(waited) + (kind.documents if kind else 0)
     facts = facts_of(kind.asking(everything)) if kind else None
     outcome, reason = wish(facts, count, len(everything.teaching))

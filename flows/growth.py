@@ -25,6 +25,9 @@ from pipeline.retriever import Retriever
 from pipeline.side import too_late
 from pipeline.trial import Trial
 
+NAMED_FROM = 10
+"""Documents: the name of fewer could quote one of them, and outlive it in the history."""
+
 
 def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     """Settle each group in turn, starting from `modules`; what waits goes to the pool."""
@@ -63,8 +66,9 @@ def _ended(grounds: Grounds, growth: Growth, pool: Pool) -> Growth:
 
 def _settle(grounds: Grounds, growth: Growth, group: Group) -> Growth:
     if group.outcome == "wait":
-        name = named(group.documents, grounds.library)
-        outcome = Outcome(name, len(group.documents), "wait", group.reason)
+        count = len(group.documents)
+        name = named(group.documents, grounds.library) if count >= NAMED_FROM else "untitled"
+        outcome = Outcome(name, count, "wait", group.reason)
         return replace(growth, outcomes=(*growth.outcomes, outcome))
     kind = grown_kind(grounds, growth.modules, group)
     growth = laid_over(grounds, growth, kind, group)
@@ -109,15 +113,16 @@ def _full(
     """Serve a kind when there may be no more experts."""
     if reuse is not None:
         return reuse_of(grounds, growth, kind, group, reuse)
-    reason = f"{group.reason}, but {growth.modules.full}"
+    reason = f"{group.reason}, but max_experts is {grounds.live.settings.max_experts}"
     return enter(growth, kind, group, "absorb", reason, None)
 
 
 def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
     """A revision of the kind's expert, if it beats the expert as it is."""
+    cap = grounds.live.settings.max_experts
     shared = list(growth.modules.router.experts.values()).count(str(kind.expert)) > 1
-    if shared and len(growth.modules.serving) >= grounds.live.settings.max_experts:
-        reason = f"{kind.expert} stays: {growth.modules.full}"
+    if shared and len(growth.modules.serving) >= cap:
+        reason = f"{kind.expert} stays: max_experts is {cap}"
         return enter(growth, kind, group, "reuse", reason, kind.expert)
     learned = kind.questions.teaching.pairs[: kind.taught]
     spent = frozenset(pair.key for pair in learned if pair.origin == REAL)

@@ -25,6 +25,8 @@ class Intake:
     documents: Sequence[Document]
     added: int
     updated: tuple[Key, ...]
+    reworded: tuple[Key, ...]
+    """The updated ones whose text is another; of others only the metadata changed."""
     deleted: tuple[Key, ...]
     unchanged: int
     pairs: tuple[Pair, ...]
@@ -79,6 +81,7 @@ def ingest(batch: Batch, library: Library) -> Intake:
     quarantined = list(batch.quarantined)
     written: dict[Key, int] = {}
     updated: list[Key] = []
+    reworded: list[Key] = []
     unchanged = 0
     for row, document in enumerate(batch.documents):
         known = library.content_hash(document.key)
@@ -88,7 +91,10 @@ def ingest(batch: Batch, library: Library) -> Intake:
             quarantined.append(Quarantined(f"document {document.id[:80]!r}", reason))
         else:
             written[document.key] = row
-            updated += [document.key] if known else []
+            if known:
+                updated.append(document.key)
+                before = library.text_hash(library.number_of[document.key])
+                reworded += [document.key] if before != document.text_hash else []
     deleted = _deleted(batch, library)
     gone = set(deleted)
     pairs = []
@@ -105,6 +111,7 @@ def ingest(batch: Batch, library: Library) -> Intake:
         Chosen(batch.documents, list(written.values())),
         len(written) - len(updated),
         tuple(updated),
+        tuple(reworded),
         deleted,
         unchanged,
         tuple(pairs),

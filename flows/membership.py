@@ -16,7 +16,7 @@ from flows.modules import Kind, Modules, Pool
 from flows.prior import with_labels
 from pipeline.chosen import Chosen
 from pipeline.clusters import ALIKE, beyond
-from pipeline.documents import Document, Key
+from pipeline.documents import REAL, Document, Key
 from pipeline.index import Index
 from pipeline.kinds import KindStatistics, Layers, spread
 from pipeline.lexical import Lexical
@@ -71,10 +71,15 @@ class Grounds:
 
 
 def waiting_still(live: Live, intake: Intake) -> Pool:
-    """Who waited before tonight, but for documents that are gone or that tonight brings anew."""
-    gone = {*intake.deleted, *(document.key for document in intake.documents)}
+    """Who waited before tonight, but for documents that are gone or that tonight brings anew; what
+    people asked about the latter is not forgotten.
+    """
     pool, there = live.modules.pool, live.library.number_of
-    return pool.take([n for n, key in enumerate(pool.keys) if key in there and key not in gone])
+    anew = {document.key for document in intake.documents} & set(pool.keys)
+    gone = anew.union(intake.deleted)
+    left = pool.take([n for n, key in enumerate(pool.keys) if key in there and key not in gone])
+    asked = pool.questions.where(lambda pair: pair.origin == REAL and pair.key in anew)
+    return replace(left, questions=left.questions + asked)
 
 
 def forget_departed(live: Live) -> None:
@@ -120,8 +125,8 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
         features, groups = _of_group(grounds, replace(group, rows=group.arrived))
         return replace(
             old.asking(old.questions + group.questions),
-            documents=old.documents + len(groups),
-            statistics=old.statistics.grow(features, groups) if len(groups) else old.statistics,
+            documents=old.documents + len(group.arrived) + len(group.waiting),
+            statistics=old.statistics.grow(features, groups),
             labels=with_labels(old.labels, grounds.labels),
         )
     features, groups = _of_group(grounds, group)

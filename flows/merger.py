@@ -19,9 +19,9 @@ from pipeline.documents import SPAN
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
+from pipeline.gains import Gains
 from pipeline.gate import Change, measured
 from pipeline.head import Head
-from pipeline.measures import Scores
 from pipeline.merging.base import merged
 from pipeline.merging.methods import MERGINGS
 from pipeline.overlay import AS_IS, Overlay, lay_by
@@ -37,9 +37,9 @@ class Merger:
     expert: Expert
     overlay: Overlay | None
     router: Router
-    own: Mapping[str, Scores] = field(default_factory=dict)
+    own: Mapping[str, Gains] = field(default_factory=dict)
     """Differences for the kinds of both, on everything that is known to be asked about them."""
-    others: Mapping[str, Scores] = field(default_factory=dict)
+    others: Mapping[str, Gains] = field(default_factory=dict)
     """Differences for all other kinds, on queries that never taught."""
 
     @property

@@ -24,6 +24,7 @@ from flows.encoding import (
     Encoding,
     Known,
     encode,
+    known_of,
     sample,
     write_segments,
 )
@@ -40,6 +41,7 @@ from pipeline.chosen import Chosen
 from pipeline.detector import choose_layers
 from pipeline.documents import Document
 from pipeline.encoder import Encoder
+from pipeline.gains import Gains
 from pipeline.gate import Change, harm, measured
 from pipeline.progress import Progress, silent
 from pipeline.segment import Segment
@@ -178,8 +180,7 @@ class _Notes:
                 continue  # gc has been here since
             segment = Segment(self.store.objects.open(id_))
             for row, text_hash in enumerate(segment.text_hashes):
-                vectors = segment.vectors[segment.first[row] : segment.first[row + 1]]
-                found[text_hash] = vectors, segment.layers[row]
+                found[text_hash] = known_of(segment, row)
         return found
 
 
@@ -225,8 +226,9 @@ def _compared(live: Live, new: Generation) -> dict[str, Change]:
         asked = kind.questions.judging
         if len(asked) and id_ in new.modules.kinds:
             after = new.modules.kinds[id_].questions.judging
-            before = quality(hear(live.retriever, asked, live.library))
-            differences[id_] = new.quality(after) - before
+            heard = hear(live.retriever, asked, live.library)
+            relevant = [one.relevant for one in heard]
+            differences[id_] = Gains.of(new.quality(after) - quality(heard), relevant)
     return measured(differences)
 
 

@@ -133,14 +133,14 @@ class Modules:
     """Object ids of what was loaded, by module name; weights and overlays are only ever here."""
 
     @property
+    def longest_group(self) -> int:
+        """Documents of one title that belong together, at most, in any kind."""
+        return max(kind.statistics.longest_group for kind in self.kinds.values())
+
+    @property
     def serving(self) -> list[str]:
         """The experts that some kind is served by."""
         return sorted(set(self.router.experts.values()))
-
-    @property
-    def full(self) -> str:
-        """Why nobody may be added, in the words that every outcome has for it."""
-        return f"there are {len(self.serving)} experts and may be no more"
 
     @property
     def waiting(self) -> dict[str, Kind]:

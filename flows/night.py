@@ -10,7 +10,7 @@ that Prefect sees (`flows/shift/nightly.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,9 @@ def learn(
     progress: Progress,
 ) -> Growth:
     """Try what the groups wish for, on tonight's index; `taught` collects seconds of training."""
-    history = live.store.history()
+    history, left = live.store.history(), left_over(live, intake, groups)
+    waiting = frozenset(pool.keys)
+    pool = replace(pool, questions=pool.questions + left.where(lambda pair: pair.key in waiting))
     grounds = Grounds(
         live=live,
         documents=intake.documents,
@@ -196,8 +198,8 @@ def learn(
         labels=labels_of(intake.batch),
         taught=taught,
     )
-    modules = still_there(live.modules, library, intake.updated)
-    return grow(grounds, groups, heard(modules, left_over(live, intake, groups)))
+    modules = still_there(live.modules, library, intake.reworded)
+    return grow(grounds, groups, heard(modules, left.where(lambda pair: pair.key not in waiting)))
 
 
 def left_over(live: Live, intake: Intake, groups: Sequence[Group]) -> Questions:

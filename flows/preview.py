@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.clock import Clock
 from flows.encoding import Encoding, encode, encoded_before
-from flows.groups import SPANS_EACH, counted, facts_of
+from flows.groups import SPANS_EACH, counted, facts_of, still_asked
 from flows.intake import Intake, claim, ingest
 from flows.live import Live, open_live
 from flows.membership import named, waiting_still
@@ -24,9 +24,9 @@ from pipeline.chosen import Chosen
 from pipeline.crossfit import FOLDS
 from pipeline.decision import wish
 from pipeline.documents import Key
+from pipeline.experts.methods import METHODS
 from pipeline.kinds import groups_of
 from pipeline.progress import Progress, silent
-from pipeline.training import EPOCHS
 from state.store import Store
 
 SAMPLE = 400
@@ -62,7 +62,8 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
     scale = len(fresh) / max(1, len(sample))
     started = time.monotonic()
     read = encode(live.encoder, sample, live.modules.layers, {}, progress)
-    groups = groups_of([d.title for d in sample], [d.id for d in sample])
+    longest = live.modules.longest_group
+    groups = groups_of([d.title for d in sample], [d.id for d in sample], longest)
     encoding = Encoding(read.features, groups, read.encoded)
     clock.seconds["encode"] = scale * (time.monotonic() - started)
     outcomes = []
@@ -76,8 +77,9 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
             teaching = round(0.9 * scale * _asked(intake, keys))
             again = scale * len(keys & counted(live)) if kind else 0
             total = count - round(again) + (kind.documents if kind else 0)
-            had = len(kind.questions.teaching) if kind else 0
-            facts = facts_of(kind) if kind else None
+            left = still_asked(kind.questions, live.library, intake.reworded) if kind else None
+            had = len(left.teaching) if left else 0
+            facts = facts_of(kind.asking(left)) if kind and left else None
             outcome, reason = wish(facts, total, teaching + had)
             name = kind.name if kind else named(here, live.library)
             outcomes.append(Outcome(name, count, outcome, f"{reason}; the gate was not asked"))
@@ -106,5 +108,5 @@ def _training_seconds(live: Live, queries: int) -> float:
     started = time.monotonic()
     live.encoder.encode_queries(some)
     per_query = (time.monotonic() - started) / len(some)
-    passes = EPOCHS * (FOLDS - 1)
+    passes = METHODS[live.settings.expert].epochs * (FOLDS - 1)
     return min(60 * live.settings.train_minutes, STEP_PER_PASS * passes * per_query * queries)

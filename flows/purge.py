@@ -117,7 +117,7 @@ def without(modules: Modules, key: Key) -> Modules:
     kinds = dict(modules.kinds)
     for id_, kind in kinds.items():
         if any(pair.key == key for pair in kind.questions.pairs):
-            kinds[id_] = replace(kind, questions=_others(kind.questions, key))
+            kinds[id_] = kind.asking(_others(kind.questions, key))
     rows = [row for row, waiting in enumerate(modules.pool.keys) if waiting != key]
     return replace(modules, kinds=kinds, pool=modules.pool.take(rows))
 

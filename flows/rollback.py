@@ -12,6 +12,9 @@ from nightshift.errors import EncoderMismatch, UsageError
 from state.manifest import Manifest
 from state.store import Store
 
+SEARCHED = ("lexical", "index")
+"""Settings that shape answers and are no part of the modules."""
+
 
 @dataclass(frozen=True)
 class Rollback:
@@ -51,7 +54,7 @@ def rollback(
             "documents": dict.fromkeys(live.facts["documents"], 0),
             "encoded": 0,
             "seconds": {},
-            "settings": live.facts["settings"],
+            "settings": _settings(live, target, documents),
             "libraries": live.facts["libraries"],
             **size_facts(_modules(store, target), plan.live_documents[1]),
         }
@@ -92,6 +95,13 @@ def _plan(store: Store, live: Manifest, target: Manifest, documents: bool) -> Ro
     then = len(read_library(store, target.index)) if documents else now
     experts = (live.facts["live_experts"], target.facts["live_experts"])
     return Rollback(None, target.version, documents, experts, (now, then))
+
+
+def _settings(live: Manifest, target: Manifest, documents: bool) -> dict[str, Any]:
+    """Those of the live version; with the documents comes back how they were searched."""
+    before = target.facts["settings"]
+    searched = {name: before[name] for name in SEARCHED if documents and name in before}
+    return {**live.facts["settings"], **searched}
 
 
 def _modules(store: Store, target: Manifest) -> Modules:

@@ -60,10 +60,11 @@ def teach(
         forget_departed(live)
         clock = Clock()
         taught: list[float] = []
+        wanted = kind_called(live.modules, kind)
         with clock("gate"):
-            growth = grow_kind(_grounds(live, taught, progress), kind_called(live.modules, kind))
+            growth = grow_kind(_grounds(live, taught, progress), wanted)
         clock.move("gate", "train", sum(taught))
-        return _publish(live, growth, clock.seconds)
+        return _publish(live, wanted.id, growth, clock.seconds)
 
 
 def kind_called(modules: Modules, name: str) -> Kind:
@@ -110,7 +111,7 @@ def _grounds(live: Live, taught: list[float], progress: Progress) -> Grounds:
     )
 
 
-def _publish(live: Live, growth: Growth, seconds: dict[str, float]) -> Teaching:
+def _publish(live: Live, kind: str, growth: Growth, seconds: dict[str, float]) -> Teaching:
     [outcome] = growth.outcomes
     facts = {
         "outcomes": [outcome.as_json()],
@@ -124,5 +125,4 @@ def _publish(live: Live, growth: Growth, seconds: dict[str, float]) -> Teaching:
     )
     for expert in growth.new.values():
         expert.detach()
-    kind = kind_called(growth.modules, outcome.kind)
-    return Teaching(version, kind.id, outcome, seconds)
+    return Teaching(version, kind, outcome, seconds)

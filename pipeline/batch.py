@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightshift.errors import BatchError
+from pipeline.chosen import Chosen, Joined
 from pipeline.columns import USUAL, Columns, read_columns
 from pipeline.corpus import TEXT_LIMIT, Corpus, read_records_into, read_text_into
 from pipeline.delivery import Delivery, Digest, deliver
@@ -107,6 +108,29 @@ def _no_batch(path: Path) -> BatchError:
         f"{path} is not a batch: it takes a folder with corpus.jsonl or other files that end in "
         f"{TOLD}, a folder of {', '.join(TEXTS)} files, or one file of the former kind",
         hint=f"ls {shlex.quote(str(path if path.exists() else path.parent))}",
+    )
+
+
+def together(batches: Sequence[Batch]) -> Batch:
+    """Several deliveries as one: of each document the last word counts, be it that it is gone."""
+    row_of: dict[Key, int] = {}
+    row = 0
+    for batch in batches:
+        for document in batch.documents:
+            row_of[document.key] = row
+            row += 1
+        present = batch.present if batch.snapshot else frozenset()
+        vanished = [key for key in row_of if key[0] == batch.source and key not in present]
+        for key in (*batch.deleted, *(vanished if batch.snapshot else ())):
+            row_of.pop(key, None)
+    everything = Joined([batch.documents for batch in batches])
+    return replace(
+        batches[0],
+        documents=Chosen(everything, list(row_of.values())),
+        deleted=(),
+        snapshot=False,
+        pairs=tuple(pair for batch in batches for pair in batch.pairs),
+        quarantined=tuple(entry for batch in batches for entry in batch.quarantined),
     )
 
 

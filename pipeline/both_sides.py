@@ -69,7 +69,7 @@ def estimate(
     for parameter in parameters:
         parameter.grad = None
     expert.freeze()
-    return min(timed) * steps_of(course)
+    return min(timed) * steps_of(course, expert)
 
 
 def split(groups: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Rows, Rows]:

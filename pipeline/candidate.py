@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from pipeline.experts.base import Expert
 from pipeline.experts.weights import Weights
+from pipeline.gains import Gains
 from pipeline.gate import Verdict
-from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlay
 from pipeline.router import Router
 from pipeline.training import Training
@@ -23,10 +21,10 @@ class Candidate:
 
     expert: Expert
     router: Router
-    own: Scores
+    own: Gains
     verdict: Verdict
     training: Training | None
-    first_fold: Scores = field(default_factory=lambda: np.empty(0))
+    first_fold: Gains = field(default_factory=Gains.none)
     """Gains on the first fold, of an expert taught without it; none without cross-fitting."""
     overlay: Overlay | None = None
     """The kind's documents as the expert sees them, if it speaks for both sides."""
@@ -52,11 +50,13 @@ def with_first_fold(candidate: Candidate, parts: Sequence[Tried]) -> Candidate:
     return replace(candidate, first_fold=parts[0].gains) if parts else candidate
 
 
-def surely_more(better: Scores, simpler: Scores) -> bool:
+def surely_more(better: Gains, simpler: Gains) -> bool:
     """Whether one is higher than the other, query by query, with confidence.
 
-    >>> surely_more(np.full(40, 0.1), np.zeros(40)), surely_more(np.zeros(40), np.zeros(40))
+    >>> import numpy as np
+    >>> high, low = Gains.alone(np.full(40, 0.1)), Gains.alone(np.zeros(40))
+    >>> surely_more(high, low), surely_more(low, low)
     (True, False)
     """
-    low, _ = interval(better - simpler, 0.90)
+    low, _ = (better - simpler).interval(0.90)
     return low > 0

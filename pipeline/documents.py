@@ -90,6 +90,11 @@ def passages(document: Document, words: int = 180) -> list[Passage]:
     return [Passage(a, b) for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 
+def words_of(document: Document, cut: Passage) -> int:
+    """How many words a passage has, as `passages` counts them."""
+    return len(_word_starts(document.text[cut.start : cut.end]))
+
+
 def passage_text(document: Document, cut: Passage) -> str:
     """What the encoder reads for a passage: the title, then the stretch of text."""
     return f"{document.title}\n{document.text[cut.start : cut.end]}".strip()

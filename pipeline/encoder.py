@@ -132,6 +132,15 @@ class Encoder:
             tokens += encoded["input_ids"]
         return tokens
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, also of those that `encode_documents` would never come to."""
+        counts: list[int] = []
+        for start in range(0, len(texts), TOKENISED_AT_ONCE):
+            some = list(texts[start : start + TOKENISED_AT_ONCE])
+            encoded = self.tokenizer(some, return_attention_mask=False, verbose=False)
+            counts += map(len, encoded["input_ids"])
+        return counts
+
     @property
     def _unused_positions(self) -> int:
         """RoBERTa and its like count from behind the padding's place."""

@@ -1,7 +1,8 @@
 """The gate: does the candidate help its own kind, and does it hurt any other?
 
 Every figure is a difference in nDCG@10, query by query, between the candidate and what is live,
-over the whole index and through the router. A candidate is accepted when
+over the whole index and through the router; intervals draw documents with all their queries
+(pipeline/gains.py). A candidate is accepted when
 
     its own kind gains:   the one-sided 95 % bootstrap bound of the mean difference is above the
                           margin (and SYNTHETIC_MARGIN more where queries were made from documents),
@@ -14,10 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.measures import Scores, interval
+from pipeline.gains import Gains
 
 SYNTHETIC_MARGIN = 0.01
 FEWEST_QUERIES = 20
+FEWEST_DOCUMENTS = 10
 
 
 @dataclass(frozen=True)
@@ -72,25 +74,25 @@ class Verdict:
 
 
 def judge(
-    own: Scores, others: Mapping[str, Scores], synthetic: bool, bounds: Bounds = BOUNDS
+    own: Gains, others: Mapping[str, Gains], synthetic: bool, bounds: Bounds = BOUNDS
 ) -> Verdict:
     """Judge a candidate by its differences to what is live.
 
     >>> import numpy as np
-    >>> better, same = np.full(50, 0.1), np.zeros(50)
+    >>> better, same = Gains.alone(np.full(50, 0.1)), Gains.alone(np.zeros(50))
     >>> judge(better, {"k1": same}, synthetic=False).accepted
     True
-    >>> judge(np.append(better, [-0.1, 0.0]), {}, synthetic=False).worse
+    >>> judge(better + Gains.alone(np.array([-0.1, 0.0])), {}, synthetic=False).worse
     1
-    >>> judge(better, {"k1": np.full(50, -0.02)}, synthetic=False).reason
+    >>> judge(better, {"k1": Gains.alone(np.full(50, -0.02))}, synthetic=False).reason
     'k1 would lose 2.0 points'
     """
     losses = measured(others)
     # The lower end of a two-sided 90 % interval is the one-sided 95 % bound.
-    low, high = interval(own, 0.90)
-    gain = float(own.mean()) if len(own) else 0.0
+    low, high = own.interval(0.90)
+    gain = own.mean
     needed = bounds.margin + (SYNTHETIC_MARGIN if synthetic else 0.0)
-    reason = _objection(len(own), gain, low, needed, bounds.tolerance, losses)
+    reason = _objection(own, low, needed, bounds.tolerance, losses)
     accepted = reason is None
     return Verdict(
         accepted,
@@ -100,18 +102,14 @@ def judge(
         (low, high),
         losses,
         reason or f"gains {100 * gain:.1f} points on {len(own)} held-out queries",
-        better=int((own > 0).sum()),
-        worse=int((own < 0).sum()),
+        better=int((own.values > 0).sum()),
+        worse=int((own.values < 0).sum()),
     )
 
 
-def measured(others: Mapping[str, Scores]) -> dict[str, Change]:
+def measured(others: Mapping[str, Gains]) -> dict[str, Change]:
     """Mean and 90 % interval of each kind's differences."""
-    changes = {}
-    for kind, differences in others.items():
-        mean = float(differences.mean()) if len(differences) else 0.0
-        changes[kind] = Change(mean, *interval(differences, 0.90))
-    return changes
+    return {kind: Change(gains.mean, *gains.interval(0.90)) for kind, gains in others.items()}
 
 
 def harm(changes: Mapping[str, Change], tolerance: float = BOUNDS.tolerance) -> str | None:
@@ -127,18 +125,15 @@ def harm(changes: Mapping[str, Change], tolerance: float = BOUNDS.tolerance) -> 
 
 
 def _objection(
-    queries: int,
-    gain: float,
-    low: float,
-    needed: float,
-    tolerance: float,
-    losses: Mapping[str, Change],
+    own: Gains, low: float, needed: float, tolerance: float, losses: Mapping[str, Change]
 ) -> str | None:
-    if queries < FEWEST_QUERIES:
-        return f"{queries} held-out queries are too few to judge by"
+    if len(own) < FEWEST_QUERIES:
+        return f"{len(own)} held-out queries are too few to judge by"
+    if own.documents < FEWEST_DOCUMENTS:
+        return f"queries about {own.documents} documents are too few to judge by"
     if low <= needed:
         return (
-            f"its gain of {100 * gain:.1f} points is not certain "
+            f"its gain of {100 * own.mean:.1f} points is not certain "
             f"(at least {100 * low:.1f}, more than {100 * needed:.1f} needed)"
         )
     return harm(losses, tolerance)

@@ -41,7 +41,8 @@ FILE = "head.safetensors"
 class Head:
     """Four tensors: W1 (hidden, dimension), b1, W2 (dimension, hidden), b2."""
 
-    learning_rate = 1e-3
+    learning_rate = 2e-3
+    epochs = 2
 
     def __init__(self, weights: Weights, name: str = "head") -> None:
         self.weights = weights

@@ -211,7 +211,13 @@ def _approximate(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
             f"FAISS does not know the index factory {factory!r}", hint='use "Flat" or "HNSW32"'
         ) from error
     vectors = np.ascontiguousarray(shelf.vectors, np.float32)
-    index.train(vectors)
+    try:
+        index.train(vectors)
+    except RuntimeError as error:
+        raise UsageError(
+            f"a segment of {len(vectors):,} vectors is too small for the index factory {factory!r}",
+            hint='use "Flat" or "HNSW32"',
+        ) from error
     index.add(vectors)
     if file is not None:
         # Whoever may only read makes it anew each time.

@@ -10,6 +10,7 @@ Artificial Intelligence 74, 2015).
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ from pipeline.layers import Array, Gaussian, Moments
 
 FOLDS = 5
 YARDSTICK = 2000
-"""Known scores that a kind keeps at most; the newest stay."""
+"""Known scores that a kind keeps at most once it grows, from all its documents alike."""
 ENOUGH = 20_000
 """Documents that a kind's statistics are learned from at one time: more would not change them."""
 AT_ONCE = 4_096
@@ -52,15 +53,21 @@ class KindStatistics:
 
     def grow(self, features: Layers, groups: npt.NDArray[np.uint64]) -> Self:
         """The kind after it has taken in more documents, which are scored before they count."""
+        if not len(features):
+            return self
         folds = folds_of(groups)
         moments = tuple(
             tuple(a.merge(b) for a, b in zip(old, _moments(features[folds == fold]), strict=True))
             for fold, old in enumerate(self.moments)
         )
+        kept = _kept(len(self.scores), self.documents, len(features))
         scores = np.concatenate([self.scores, self.out_of_fold(features, folds)])
-        return type(self)(
-            moments, scores[-YARDSTICK:], np.concatenate([self.groups, groups])[-YARDSTICK:]
-        )
+        return type(self)(moments, scores[kept], np.concatenate([self.groups, groups])[kept])
+
+    @property
+    def longest_group(self) -> int:
+        """Documents of the largest group, as far as the scores go."""
+        return int(np.unique(self.groups, return_counts=True)[1].max(initial=1))
 
     @property
     def documents(self) -> int:
@@ -149,15 +156,24 @@ class KindStatistics:
         return rest if sum(layers[0].count for layers in rest) > 1 else list(self.moments)
 
 
-def groups_of(titles: Sequence[str], ids: Sequence[str]) -> npt.NDArray[np.uint64]:
+def groups_of(
+    titles: Sequence[str], ids: Sequence[str], longest: int | None = None
+) -> npt.NDArray[np.uint64]:
     """A number per group: documents of one title belong together, untitled ones stand alone.
 
-    Titles that hardly differ (fewer than ten in all) tell nothing; then every document is alone.
+    Of a first corpus, titles that hardly differ (fewer than ten in all) tell nothing; then every
+    document is alone. A night may well be of a few titles: there a title tells nothing where more
+    documents have it than `longest`, the largest group among those that are known.
 
     >>> groups_of(["", ""], ["a", "b"]).tolist() == groups_of(["t", "t"], ["a", "b"]).tolist()
     True
+    >>> len(set(groups_of(["t", "t", "u"], ["a", "b", "c"], longest=2).tolist()))
+    2
     """
-    if len(set(titles)) < 2 * FOLDS:
+    if longest is not None:
+        count = Counter(titles)
+        titles = [title if count[title] <= longest else "" for title in titles]
+    elif len(set(titles)) < 2 * FOLDS:
         titles = [""] * len(ids)
     names = [f"t{title}" if title else f"i{id_}" for title, id_ in zip(titles, ids, strict=True)]
     digests = [hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8] for name in names]
@@ -171,6 +187,25 @@ def spread(rows: npt.NDArray[np.int64], most: int = ENOUGH) -> npt.NDArray[np.in
     array([0, 3, 6, 9])
     """
     return rows[:: 1 + (len(rows) - 1) // most] if len(rows) else rows
+
+
+def _kept(scores: int, documents: int, fresh: int) -> npt.NDArray[np.int64]:
+    """Which of so many scores, which stand for so many documents, and of so many fresh ones to
+    keep: evenly spread over both, as many of each as they have documents.
+
+    >>> kept = _kept(2_000, 6_000, 2_000)
+    >>> len(kept), int((kept >= 2_000).sum())
+    (2000, 500)
+    """
+    if scores + fresh <= YARDSTICK:
+        return np.arange(scores + fresh)
+    new = min(fresh, max(YARDSTICK - scores, round(YARDSTICK * fresh / (documents + fresh))))
+    old = min(scores, YARDSTICK - new)
+    return np.concatenate([_even(scores, old), scores + _even(fresh, new)])
+
+
+def _even(count: int, most: int) -> npt.NDArray[np.int64]:
+    return np.linspace(0, count - 1, most).round().astype(np.int64)
 
 
 def folds_of(groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

@@ -46,16 +46,25 @@ def per_query(
     return scores
 
 
-def interval(values: Scores, confidence: float, seed: int = 0) -> tuple[float, float]:
-    """Two-sided percentile bootstrap interval of the mean, resampling queries.
+def interval(
+    values: Scores,
+    confidence: float,
+    about: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Two-sided percentile bootstrap interval of the mean, resampling queries; where `about` says
+    which document each is about, resampling documents with all their queries.
 
     >>> interval(np.array([1.0, 1.0, 1.0]), 0.95)
     (1.0, 1.0)
     """
     if not len(values):
         return (0.0, 0.0)
+    each = np.arange(len(values)) if about is None else np.unique(about, return_inverse=True)[1]
+    sums, counts = np.bincount(each, values), np.bincount(each)
     random = np.random.default_rng(seed)
-    means = [random.choice(values, len(values)).mean() for _ in range(RESAMPLES)]
+    draws = (random.integers(len(sums), size=len(sums)) for _ in range(RESAMPLES))
+    means = [sums[drawn].sum() / counts[drawn].sum() for drawn in draws]
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return (float(low), float(high))

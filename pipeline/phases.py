@@ -83,7 +83,7 @@ class _Newcomer:
 
     def __init__(self, prefix: PrefixExpert, dimension: int) -> None:
         self.prefix, self.name = prefix, prefix.name
-        self.learning_rate = prefix.learning_rate
+        self.learning_rate, self.epochs = prefix.learning_rate, prefix.epochs
         self.row = torch.zeros(dimension)
 
     def trainable(self) -> Sequence[torch.Tensor]:

@@ -20,9 +20,9 @@ from pipeline.crossfit import FOLDS, concatenated, folds_for, judges_of_fold, wi
 from pipeline.documents import Key
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
+from pipeline.gains import Gains
 from pipeline.gate import FEWEST_QUERIES, Verdict
 from pipeline.lessons import asked_about, lessons
-from pipeline.measures import Scores, interval
 from pipeline.overlay import Overlaid, Overlay, calibrate, lay
 from pipeline.questions import Questions
 from pipeline.router import prototypes_of
@@ -153,7 +153,7 @@ def choose_side(both: BothSides, queries: Candidate) -> Choice:
             return Choice(queries, told)
     candidate = both.whole(fold)
     if not len(fold):
-        worth, told = weighed(candidate.own, queries.own[-len(candidate.own) :])
+        worth, told = weighed(candidate.own, queries.own.last(len(candidate.own)))
     if worth and candidate.verdict.accepted:
         return Choice(candidate, told)
     candidate.expert.detach()
@@ -183,17 +183,18 @@ def left(trial: Trial) -> float:
     return 60 * trial.minutes - sum(trial.taught)
 
 
-def weighed(both: Scores, alone: Scores) -> tuple[bool, str]:
+def weighed(both: Gains, alone: Gains) -> tuple[bool, str]:
     """Whether both sides are worth their cost, and by what measure.
 
-    >>> weighed(np.full(40, 0.05), np.zeros(40))
+    >>> nothing = Gains.alone(np.zeros(40))
+    >>> weighed(Gains.alone(np.full(40, 0.05)), nothing)
     (True, 'both sides gain 5.0 points more than queries alone, at least 5.0')
-    >>> weighed(np.full(40, 0.005), np.zeros(40))
+    >>> weighed(Gains.alone(np.full(40, 0.005)), nothing)
     (False, 'both sides gain 0.5 points more than queries alone, at least 0.5: too little')
     """
     more = both - alone
-    low, _ = interval(more, 0.90)
-    mean = float(more.mean()) if len(more) else 0.0
+    low, _ = more.interval(0.90)
+    mean = more.mean
     worth = len(more) >= FEWEST_QUERIES and low > 0 and mean >= WORTH
     told = (
         f"both sides gain {100 * mean:.1f} points more than queries alone, at least {100 * low:.1f}"

@@ -37,7 +37,6 @@ KEPT = 0.75
 BATCH = 32
 SORTED = 8
 """Batches whose queries are sorted by length among them."""
-EPOCHS = 4
 WARM_UP = 0.1
 MOST_CANDIDATES = 16_384
 
@@ -91,6 +90,11 @@ class Pupil(Protocol):
 
     @property
     def learning_rate(self) -> float: ...
+
+    @property
+    def epochs(self) -> int:
+        """How often it hears its lessons."""
+        ...
 
     def trainable(self) -> Sequence[torch.Tensor]:
         """Open the weights for training and return them."""
@@ -151,21 +155,18 @@ def run(
     minutes: float,
     seed: int,
     progress: Progress = silent,
-    epochs: int | None = None,
 ) -> Training:
-    """Take `expert` through a course whose time has been running since `started`, EPOCHS times
-    unless another number is given."""
-    epochs = epochs or EPOCHS
+    """Take `expert` through a course whose time has been running since `started`."""
     deadline = started + 60 * minutes
     generator = torch.Generator().manual_seed(seed)
     parameters = expert.trainable()
     optimizer = torch.optim.AdamW(parameters, lr=expert.learning_rate, weight_decay=0.01)
-    total = steps_of(course, epochs)
+    total = steps_of(course, expert)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, total))
     losses: list[float] = []
     step = 0
     with expert.attached():
-        for _ in range(epochs):
+        for _ in range(expert.epochs):
             order = torch.randperm(len(course.rows), generator=generator).numpy()
             epoch: list[float] = []
             dealt = course.deal(course.rows[order])
@@ -199,9 +200,9 @@ def even(rows: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]
     return list(np.array_split(rows, -(-len(rows) // batch)))
 
 
-def steps_of(course: Course, epochs: int | None = None) -> int:
+def steps_of(course: Course, pupil: Pupil) -> int:
     """Steps of all epochs."""
-    return (epochs or EPOCHS) * -(-len(course.rows) // course.batch)
+    return pupil.epochs * -(-len(course.rows) // course.batch)
 
 
 class Candidates:

@@ -22,6 +22,7 @@ from pipeline.experts.lora import LoraExpert
 from pipeline.experts.methods import METHODS
 from pipeline.experts.mixlora import MixLora
 from pipeline.experts.weights import Weights, mean_of
+from pipeline.gains import Gains
 from pipeline.gate import BOUNDS, Bounds, judge
 from pipeline.head import Head, train_head
 from pipeline.lessons import lessons
@@ -95,7 +96,7 @@ class Trial:
             overlay = Overlay((lay_by(head, self.library, laid),), head=head)
             headed = sum((part.headed for part in parts), Tried())
             headed += self.tried(router, judging, fresh, overlay)
-            if headed.gains.sum() > own.gains.sum():
+            if headed.gains.mean > own.gains.mean:
                 both = self.candidate(kind, expert, router, headed, asked, training, overlay)
                 # What the head costs other kinds is no reason to refuse the expert.
                 if both.verdict.accepted:
@@ -215,7 +216,7 @@ class Trial:
         asked: Questions,
         fresh: Mapping[str, Expert] | None = None,
         overlay: Overlay | None = None,
-    ) -> Scores:
+    ) -> Gains:
         """nDCG@10 through `router` minus nDCG@10 of what is live, query by query."""
         return self.tried(router, asked, fresh, overlay).gains
 
@@ -239,8 +240,7 @@ class Trial:
         candidate = Retriever(
             live.encoder, experts, router, live.index, overlaid, composition=live.composition
         )
-        heard = hear(candidate, asked, self.library)
-        return Tried(tuple(heard), quality(heard) - self._scores(live, asked))
+        return Tried.over(self._scores(live, asked), hear(candidate, asked, self.library))
 
     def _scores(self, retriever: Retriever, asked: Questions) -> Scores:
         return quality(hear(retriever, asked, self.library))

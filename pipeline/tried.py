@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.documents import REAL
 from pipeline.encoder import Vectors
 from pipeline.fusion import DEFAULT_SHARE, DEPTH, FEWEST_QUERIES, best_share
+from pipeline.gains import Gains
 from pipeline.index import Found
 from pipeline.lexical import Lexical
 from pipeline.library import Library
@@ -34,13 +35,19 @@ class Tried:
     """Queries as a candidate answers them, and what each gains over what is live."""
 
     heard: tuple[Heard, ...] = ()
-    gains: Scores = field(default_factory=lambda: np.empty(0))
+    gains: Gains = field(default_factory=Gains.none)
 
     def __len__(self) -> int:
         return len(self.heard)
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(self.heard + other.heard, np.concatenate([self.gains, other.gains]))
+        return type(self)(self.heard + other.heard, self.gains + other.gains)
+
+    @classmethod
+    def over(cls, before: Scores, heard: Sequence[Heard]) -> Self:
+        """Queries, and how much better they fare than before."""
+        relevant = [one.relevant for one in heard]
+        return cls(tuple(heard), Gains.of(quality(heard) - before, relevant))
 
 
 def hear(retriever: Retriever, questions: Questions, library: Library) -> list[Heard]:

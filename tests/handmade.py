@@ -155,7 +155,7 @@ def _intake(
 ) -> Intake:
     batch = Batch("b", "d", "default", None, None, None, tuple(documents), deleted, False, (), ())
     added = len(documents) - len(updated)
-    return Intake(batch, tuple(documents), added, updated, deleted, 0, (), ())
+    return Intake(batch, tuple(documents), added, updated, updated, deleted, 0, (), ())
 
 
 def _publish(

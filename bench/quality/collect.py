@@ -13,10 +13,10 @@ import pyarrow as pa
 import torch
 
 from bench.quality.cells import SCORES, Cells
-from bench.quality.domains import TEST, TEST_SEEN
-from bench.quality.results import write_scores
+from bench.quality.domains import TEST, TEST_SEEN, read_domains
+from bench.quality.results import with_documents, write_scores
 from bench.quality.run import Run
-from bench.quality.stream import Stream
+from bench.quality.stream import Stream, named
 from bench.quality.systems.base import STEPS
 from bench.quality.systems.entries import ABOUT
 from flows.publication import library_facts
@@ -53,10 +53,22 @@ def collect(run: Run) -> None:
         for seed in seeds_of(run.cells, row, run.stream)
         for night in nights_of(run.cells, row, run.stream)
     ]
-    write_scores(pa.concat_tables([SCORES.empty_table(), *tables]), run.out / PER_QUERY)
+    scores = pa.concat_tables([SCORES.empty_table(), *tables])
+    write_scores(with_documents(scores, _about(run)), run.out / PER_QUERY)
     temporary = run.out / "results.tmp"
     temporary.write_text(json.dumps(page, indent=1, allow_nan=False) + "\n", "utf-8")
     os.replace(temporary, run.out / RESULTS)
+
+
+def _about(run: Run) -> dict[str, str]:
+    """Query -> the document it is about, as the stream names both."""
+    domains = read_domains(run.data, run.stream.domains, run.profile.share)
+    return {
+        named(name, query.id): named(name, min(id_ for _, id_ in query.grades))
+        for name, domain in domains.items()
+        for split in (TEST, TEST_SEEN)
+        for query in domain.queries.get(split, ())
+    }
 
 
 def seeds_of(cells: Cells, row: str, stream: Stream) -> list[int]:

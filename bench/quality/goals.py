@@ -45,6 +45,11 @@ class Goal:
 
 
 NOTHING = Verdict(NONE, None)
+APART = Verdict("measured on different processors", None)
+
+
+def _on_one_processor(evidence: Evidence, one: str, other: str) -> bool:
+    return evidence.results.processor(one) == evidence.results.processor(other)
 
 
 def _at_least(wanted: float, found: Estimate | None, sure: bool = False) -> Verdict:
@@ -111,6 +116,8 @@ def cheaper_than_the_ceiling(evidence: Evidence) -> Verdict:
     share = counted.ratio(counted.cost(systems[DENSE]), counted.cost(systems[ceiling[0]]))
     if share is None:
         return NOTHING
+    if not _on_one_processor(evidence, DENSE, ceiling[0]):
+        return APART
     return Verdict(f"{percent(share)} of {ceiling[0]}", share <= 0.1)
 
 
@@ -215,6 +222,8 @@ def grows_little(evidence: Evidence) -> Verdict:
 def trains_little(evidence: Evidence) -> Verdict:
     ours, theirs = (evidence.results.systems.get(one, {}) for one in (OURS, "full-ft"))
     share = counted.ratio(counted.training(ours), counted.training(theirs))
+    if share is not None and not _on_one_processor(evidence, OURS, "full-ft"):
+        return APART
     return NOTHING if share is None else Verdict(percent(share), share <= 0.25)
 
 

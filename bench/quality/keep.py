@@ -3,14 +3,15 @@
     python -m bench.quality.keep RUN KEPT
 
 RUN and KEPT are folders with results. Rows are taken that came to the last night; both runs must be
-of the same nights, domains and share of documents. Each row goes on naming the state of the code
-and the processor that made it.
+of the same nights, domains, encoder and share of documents, and a row with fewer seeds takes no
+place. Each row goes on naming the state of the code and the processor that made it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.quality.results import PAGE, SCORES, Results, read, write_scores
-from bench.quality.systems.entries import ABOUT
+from bench.quality.resampling import Draws
+from bench.quality.results import (
+    ABOUT,
+    PAGE,
+    SCORES,
+    Results,
+    read,
+    with_documents,
+    write_scores,
+)
+from bench.quality.systems import entries
 from nightshift.errors import NightshiftError, UsageError
 
 SAME = ("stream", "share", "nights", "domains")
@@ -28,17 +38,14 @@ SAME = ("stream", "share", "nights", "domains")
 
 def kept_with(kept: Results, run: Results) -> Results:
     """The kept results with the rows of the run in them."""
-    for name in SAME:
-        if kept.page[name] != run.page[name]:
-            raise UsageError(
-                f"the two runs differ in {name}: their figures do not belong in one table",
-                hint="keep RUN in a folder of its own",
-            )
     fresh = [row for row, system in run.systems.items() if run.last in system["P"]]
+    _refuse_strangers(kept, run, fresh)
     systems = {**_processed(kept), **{row: _processed(run)[row] for row in fresh}}
-    ordered = {row: systems[row] for row in ABOUT if row in systems}
+    ordered = {row: systems[row] for row in entries.ABOUT if row in systems}
     page = {
         **kept.page,
+        "command": f"nightshift bench quality --data DIR --stream {run.page['stream']}"
+        f" --profile {run.page['profile']} --systems SYSTEM --seeds SEEDS",
         "profile": run.page["profile"],
         "versions": run.page["versions"],
         "machine": run.page["machine"],
@@ -46,7 +53,32 @@ def kept_with(kept: Results, run: Results) -> Results:
         "code": sorted({state for system in ordered.values() for state in system["code"]}),
         "detectors": run.page["detectors"] or kept.page["detectors"],
     }
-    return Results(page, _scores(kept.scores, run.scores, fresh))
+    scores = _scores(kept.scores, run.scores, fresh, list(ordered))
+    Draws(scores)  # which refuses systems that were not asked the same
+    return Results(page, scores)
+
+
+def _refuse_strangers(kept: Results, run: Results, fresh: list[str]) -> None:
+    """Rows that do not belong in one table, or that would make the kept evidence weaker."""
+    different = [name for name in SAME if kept.page[name] != run.page[name]]
+    if _encoder(kept) != _encoder(run):
+        different.append("their encoder")
+    if different:
+        raise UsageError(
+            f"the two runs differ in {different[0]}: their figures do not belong in one table",
+            hint="keep RUN in a folder of its own",
+        )
+    for row in fresh:
+        before = kept.systems.get(row, {}).get("seeds", [])
+        if len(run.systems[row]["seeds"]) < len(before):
+            raise UsageError(
+                f"{row} has {len(before)} seeds, and the new run has fewer",
+                hint=f"nightshift bench quality --systems {row} --seeds {len(before)} --out RUN",
+            )
+
+
+def _encoder(results: Results) -> set[int]:
+    return {system["encoder_parameters"] for system in results.systems.values()}
 
 
 def _processed(results: Results) -> Mapping[str, dict[str, Any]]:
@@ -56,10 +88,12 @@ def _processed(results: Results) -> Mapping[str, dict[str, Any]]:
     }
 
 
-def _scores(kept: pa.Table, run: pa.Table, fresh: list[str]) -> pa.Table:
-    names = pa.array(fresh, pa.string())
-    old = kept.filter(pc.invert(pc.is_in(kept["system"], value_set=names)))
-    new = run.filter(pc.is_in(run["system"], value_set=names))
+def _scores(kept: pa.Table, run: pa.Table, fresh: list[str], rows: list[str]) -> pa.Table:
+    old = kept.filter(pc.is_in(kept["system"], pa.array(sorted({*rows} - {*fresh}), pa.string())))
+    new = run.filter(pc.is_in(run["system"], pa.array(fresh, pa.string())))
+    if ABOUT in run.column_names:
+        about = dict(zip(run["query"].to_pylist(), run[ABOUT].to_pylist(), strict=True))
+        old, new = with_documents(old, about), with_documents(new, about)
     return pa.concat_tables([old, new.cast(old.schema)])
 
 
@@ -73,9 +107,11 @@ def main(arguments: list[str] | None = None) -> int:
     except NightshiftError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    write_scores(together.scores, asked.kept / SCORES)
-    page = json.dumps(together.page, indent=1, allow_nan=False)
-    (asked.kept / PAGE).write_text(page + "\n", "utf-8")
+    half = asked.kept / "half"
+    write_scores(together.scores, half)
+    os.replace(half, asked.kept / SCORES)
+    half.write_text(json.dumps(together.page, indent=1, allow_nan=False) + "\n", "utf-8")
+    os.replace(half, asked.kept / PAGE)
     print("\n".join(together.systems))
     return 0
 

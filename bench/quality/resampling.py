@@ -1,7 +1,8 @@
 """One bootstrap for every figure: all cells are resampled together, the rest is arithmetic.
 
-The queries of a domain and split are resampled, with the same draws for every system and night, so
-differences are paired. A *cell* is the mean of a system on a domain after a night: an array whose
+The documents that a domain's queries of a split are about are resampled, each with all its queries,
+since these rise and fall together; with the same draws for every system and night, so differences
+are paired. A *cell* is the mean of a system on a domain after a night: an array whose
 first number is the mean as measured and whose others are the means under RESAMPLES resamples.
 Seeds of a system are averaged per query first. Sums, differences and means over domains of cells
 are cells again, and `estimate` reads value, interval and p-value off any of them.
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bench.quality.results import KEYS
+from bench.quality.results import ABOUT, KEYS
 from nightshift.errors import NightshiftError
 
 RESAMPLES = 2000
@@ -65,9 +66,12 @@ def estimate(cell: Floats) -> Estimate:
 
 @dataclass(frozen=True)
 class Group:
-    """The queries of a domain and split: a row each, a column per night and system."""
+    """The queries of a domain and split: a row each, a column per night and system. `about` numbers
+    the document that each is about.
+    """
 
     columns: dict[Column, int]
+    about: npt.NDArray[np.int64]
     ndcg: Floats
     recall: Floats
     """NaN where a query had not arrived yet."""
@@ -94,7 +98,7 @@ class Draws:
             return None
         key = (domain, split, measure)
         if key not in self._cells:
-            weights = _weights(len(group.ndcg), zlib.crc32(f"{domain}/{split}".encode()), self.seed)
+            weights = _weights(group.about, zlib.crc32(f"{domain}/{split}".encode()), self.seed)
             self._cells[key] = _means(getattr(group, measure), weights)
         return self._cells[key][:, group.columns[night, system]]
 
@@ -108,9 +112,12 @@ class Draws:
 
 
 def _grouped(scores: pa.Table) -> dict[tuple[str, str], Group]:
+    if ABOUT not in scores.column_names:  # every query is about a document of its own
+        scores = scores.append_column(ABOUT, scores["query"])
     means = scores.group_by(list(KEYS), use_threads=False).aggregate(
-        [("ndcg", "mean"), ("recall", "mean")]
+        [("ndcg", "mean"), ("recall", "mean"), (ABOUT, "min")]
     )
+    documents = np.unique(means[f"{ABOUT}_min"].to_numpy().astype(str), return_inverse=True)[1]
     values = {name: means[name].to_numpy() for name in ("ndcg_mean", "recall_mean")}
     names, codes = {}, {}
     for key in KEYS:
@@ -124,7 +131,7 @@ def _grouped(scores: pa.Table) -> dict[tuple[str, str], Group]:
         width = len(names["system"])
         column = codes["night"][of] * width + codes["system"][of]
         kept, column = np.unique(column, return_inverse=True)
-        rows, row = np.unique(codes["query"][of], return_inverse=True)
+        rows, first, row = np.unique(codes["query"][of], return_index=True, return_inverse=True)
         tables = np.full((2, len(rows), len(kept)), np.nan)
         for table, name in zip(tables, values, strict=True):
             table[row, column] = values[name][of]
@@ -133,7 +140,8 @@ def _grouped(scores: pa.Table) -> dict[tuple[str, str], Group]:
             for place, one in enumerate(kept)
         }
         _same_queries(columns, tables[0], f"{domain}, {split}")
-        groups[domain, split] = Group(columns, tables[0], tables[1])
+        about = np.unique(documents[of][first], return_inverse=True)[1]
+        groups[domain, split] = Group(columns, about, tables[0], tables[1])
     return groups
 
 
@@ -150,13 +158,16 @@ def _same_queries(columns: dict[Column, int], table: Floats, where: str) -> None
             )
 
 
-def _weights(queries: int, group: int, seed: int) -> Floats:
-    """How often each query counts: once in the first row, as drawn in the others."""
+def _weights(about: npt.NDArray[np.int64], group: int, seed: int) -> Floats:
+    """How often each query counts: once in the first row, in the others as often as its document
+    was drawn."""
+    documents = int(about.max(initial=-1)) + 1
     random = np.random.default_rng([seed, group])
-    drawn = random.integers(queries, size=(RESAMPLES, queries))
-    drawn += np.arange(RESAMPLES)[:, None] * queries
-    counts = np.bincount(drawn.ravel(), minlength=RESAMPLES * queries)
-    return np.vstack([np.ones(queries), counts.reshape(RESAMPLES, queries)])
+    drawn = random.integers(documents, size=(RESAMPLES, documents))
+    drawn += np.arange(RESAMPLES)[:, None] * documents
+    counts = np.bincount(drawn.ravel(), minlength=RESAMPLES * documents)
+    counts = counts.reshape(RESAMPLES, documents)[:, about]
+    return np.vstack([np.ones(len(about)), counts])
 
 
 def _means(table: Floats, weights: Floats) -> Floats:

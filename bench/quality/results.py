@@ -7,6 +7,7 @@ holds a row per system, seed, night, domain, split and query. A folder has both.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ PAGE, SCORES = "results.json", "scores.parquet"
 SPLITS = ("test", "test_seen")
 """`test`, the headline: documents that no training query names; `test_seen`: the others."""
 KEYS = ("domain", "split", "night", "system", "query")
+ABOUT = "about"
+"""The document that a query is about; where there are several, the first."""
 RUN = "nightshift bench quality --data DIR --stream FILE --out DIR"
 
 
@@ -74,6 +77,13 @@ def read(folder: Path) -> Results:
         message = f"{folder} holds no readable results: {error}"
         raise NightshiftError(message, hint=RUN) from error
     return Results(page, scores)
+
+
+def with_documents(scores: pa.Table, about: Mapping[str, str]) -> pa.Table:
+    """The scores with the document that each query is about."""
+    documents = [about[query] for query in scores["query"].to_pylist()]
+    bare = scores.drop_columns([ABOUT]) if ABOUT in scores.column_names else scores
+    return bare.append_column(ABOUT, pa.array(documents, pa.string()))
 
 
 def write_scores(scores: pa.Table, path: Path) -> None:

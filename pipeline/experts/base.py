@@ -16,6 +16,8 @@ class Expert(Protocol):
     name: str
     method: ClassVar[str]
     learning_rate: ClassVar[float]
+    epochs: ClassVar[int]
+    """How often it hears its lessons."""
     story: str | None
     """What is to be told of how it came to be, beside what the gate says."""
 

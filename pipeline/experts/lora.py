@@ -34,7 +34,8 @@ class LoraExpert(Tuned):
     """One named adapter inside the encoder."""
 
     method = "lora"
-    learning_rate = 1e-3
+    learning_rate = 2e-3
+    epochs = 2
 
     @classmethod
     def new(cls, encoder: Encoder, name: str, seed: int) -> Self:

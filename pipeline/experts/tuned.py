@@ -25,6 +25,7 @@ class Tuned(ABC):
 
     method: ClassVar[str]
     learning_rate: ClassVar[float]
+    epochs: ClassVar[int] = 4
 
     def __init__(self, encoder: Encoder, name: str) -> None:
         self.encoder = encoder

@@ -22,6 +22,7 @@ from bench.quality.systems import shipped
 from bench.quality.systems.entries import ENTRIES
 from bench.quality.systems.ours import Ungated
 from pipeline.experts import prefix
+from pipeline.gains import Gains
 from pipeline.gate import Bounds, judge
 
 NIGHTS = (
@@ -201,7 +202,7 @@ def test_cells_that_are_there_cost_nothing(small: Path, ground: Path, encoder_fo
 def test_without_a_gate_even_a_loss_goes_live() -> None:
     settings = Ungated()
     bounds = Bounds(settings.gate_margin, settings.gate_tolerance)
-    worse = -0.5 * (1 + (np.arange(40) % 2))
+    worse = Gains.alone(-0.5 * (1 + (np.arange(40) % 2)))
     assert judge(worse, {"k1": worse}, synthetic=True, bounds=bounds).accepted
     assert not judge(worse, {"k1": worse}, synthetic=True).accepted
 

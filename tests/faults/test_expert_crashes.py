@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 
+import patience
 import pytest
 import worlds
 from crashing import COMMANDS, Crash, crashes, moments
@@ -15,7 +16,6 @@ from crashing import COMMANDS, Crash, crashes, moments
 from flows.bootstrap import bootstrap
 from flows.night import update
 from flows.settings import Settings
-from pipeline import training
 from state.store import Store
 
 PUBLISHING = [
@@ -47,7 +47,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Store:
     bootstrap(folder / "store", [corpus], encoder=str(encoder))
     law = worlds.write_batch(folder / "law", "law", range(150))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 24)
+        patience.of(patch, 24)
         settings = Settings(approval="manual", side="query")
         update(Store.open(folder / "store"), [law], settings=settings)
     return Store.open(folder / "store")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 from crashing import Crash, crashes, moments
@@ -16,7 +17,6 @@ from crashing import Crash, crashes, moments
 from flows.bootstrap import bootstrap
 from flows.night import update
 from flows.settings import Settings
-from pipeline import training
 from state.store import Store
 
 PUBLISHING = ["state.versions.link", "state.log.append"]
@@ -53,7 +53,7 @@ def first(folder: Path) -> Store:
 def two_experts(first: Store, folder: Path) -> Store:
     store = Store.open(shutil.copytree(first.root, folder / "two"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 24)
+        patience.of(patch, 24)
         for kind in ("law", "ore"):
             batch = worlds.write_batch(folder / kind, kind, range(150))
             update(store, [batch], settings=Settings(side="query"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 
@@ -54,7 +55,7 @@ def headed_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) ->
     shutil.copytree(first_store, folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 40)
+        patience.of(patch, 40)
         patch.setattr(training._Course, "batch", 1000)
         update(Store.open(folder / "store"), [batch])
     return folder / "store"

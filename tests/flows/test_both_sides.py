@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 
@@ -15,6 +16,7 @@ from flows.rollback import rollback
 from flows.settings import Settings
 from pipeline import training
 from pipeline.both_sides import BothSidesCourse
+from pipeline.experts.lora import LoraExpert
 from pipeline.head import Head
 from pipeline.index import Found
 from state.store import Store
@@ -24,15 +26,16 @@ QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5
 
 @pytest.fixture(scope="session")
 def two_sided_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
-    """A night about the law: both sides get the steps that a random encoder needs, queries few,
-    and heads none, since in this world they do as well."""
+    """A night about the law: both sides get the steps that a random encoder needs, queries few and
+    small ones, and heads none, since in this world they do as well."""
     folder = tmp_path_factory.mktemp("two_sided")
     shutil.copytree(first_store, folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 12)
+        patience.of(patch, 12)
         patch.setattr(training._Course, "batch", 1000)
         patch.setattr(BothSidesCourse, "batch", 8)
+        patch.setattr(LoraExpert, "learning_rate", 1e-3)
         patch.setattr(Head, "learning_rate", 0.0)
         update(Store.open(folder / "store"), [batch], settings=Settings(side="auto"))
     return folder / "store"
@@ -52,7 +55,7 @@ def answers(store: Store, version: int | None = None) -> list[list[Found]]:
 def test_where_both_sides_pay_the_kind_is_laid_over(two_sided: Store) -> None:
     manifest = two_sided.manifest()
     [outcome] = manifest.facts["outcomes"]
-    assert outcome["outcome"] == "spawn"
+    assert outcome["outcome"] == "spawn", outcome["reason"]
     assert outcome["expert"] == "e1"
     assert outcome["gate"]["accepted"]
     assert "more than queries alone" in outcome["reason"]
@@ -139,7 +142,7 @@ def test_another_kind_s_night_lays_nothing_over(two_sided: Store, tmp_path: Path
 def test_a_revision_goes_its_parent_s_way_whatever_new_experts_are_by_now(
     two_sided: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 6)
+    patience.of(monkeypatch, 6)
     monkeypatch.setattr(BothSidesCourse, "batch", 8)
     more = worlds.write_batch(tmp_path / "b", "law", range(150, 260))
     update(two_sided, [more], settings=Settings(expert="head"))
@@ -152,7 +155,7 @@ def test_a_revision_goes_its_parent_s_way_whatever_new_experts_are_by_now(
 def test_a_revision_of_both_sides_has_an_overlay_of_its_own(
     two_sided: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 6)
+    patience.of(monkeypatch, 6)
     monkeypatch.setattr(BothSidesCourse, "batch", 8)
     update(two_sided, [worlds.write_batch(tmp_path / "b", "law", range(150, 260))])
     manifest = two_sided.manifest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flows.compact
+import pipeline.index
 from flows.compact import compact
 from flows.live import open_live
 from flows.rollback import rollback
-from nightshift.errors import NothingToDo
+from nightshift.errors import NothingToDo, UsageError
 from state.retention import gc
 from state.store import Store
 
@@ -154,3 +156,18 @@ def test_any_history_of_nights_answers_the_same_compacted(
         with open_live(store) as live:
             assert answers(live, TEXTS[:20], 5) == before
             assert list(live.library.number_of) == names
+
+
+def test_a_version_that_could_not_be_opened_is_not_published(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merged, the segments are large enough for a factory that has too few vectors there."""
+    monkeypatch.setattr(pipeline.index, "SMALL", 30)
+    before = store.manifest()
+    facts = {**before.facts, "settings": {**before.facts["settings"], "index": "IVF4096,Flat"}}
+    with store.writing():
+        after = replace(before, version=before.version + 1, parent=before.version, facts=facts)
+        store.publish(after)
+    with pytest.raises(UsageError, match="too small for the index factory 'IVF4096,Flat'"):
+        compact(store)
+    assert store.manifest().version == before.version + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 
@@ -19,7 +20,6 @@ from flows.rollback import rollback
 from flows.settings import Settings
 from flows.teaching import never_tried
 from nightshift.errors import NothingToDo, UsageError
-from pipeline import training
 from pipeline.index import Found
 from state.store import Store
 
@@ -33,7 +33,7 @@ def two_experts_store(tmp_path_factory: pytest.TempPathFactory, first_store: Pat
     shutil.copytree(first_store, folder / "store")
     store = Store.open(folder / "store")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 40)
+        patience.of(patch, 40)
         update(store, [worlds.write_batch(folder / "law", "law", range(150), test_from=120)])
         query = Settings(side="query")
         update(store, [worlds.write_batch(folder / "ore", "ore", range(150))], settings=query)

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 
@@ -17,7 +18,6 @@ from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
 from nightshift.errors import UsageError
-from pipeline import training
 from pipeline.experts import prefix
 from pipeline.index import Found
 from state.store import Store
@@ -47,7 +47,7 @@ def spawned_store(
     shutil.copytree(first_store, folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 24)
+        patience.of(patch, 24)
         patch.setattr(prefix, "TOKENS", 8)
         update(Store.open(folder / "store"), [batch], settings=settings)
     return folder / "store"
@@ -100,7 +100,7 @@ def test_the_next_expert_may_be_of_another_method(
     before, there = answers(spawned)[0], spawned.manifest().facts["live_documents"]
     batch = worlds.write_batch(tmp_path / "ore", "ore", range(150))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 12)
+        patience.of(patch, 12)
         update(spawned, [batch], settings=replace(settings, expert="lora"))
     with open_live(spawned) as live:
         methods = {name: facts.method for name, facts in live.modules.experts.items()}

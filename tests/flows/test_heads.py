@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 import worlds
 
@@ -101,7 +102,7 @@ def test_the_next_night_of_the_kind_is_rewritten_by_the_same_head(
 
 def test_a_revision_has_a_head_of_its_own_or_none(headed: Store, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 20)
+        patience.of(patch, 20)
         update(headed, [worlds.write_batch(tmp_path / "b", "law", range(150, 260))])
     manifest = headed.manifest()
     [outcome] = manifest.facts["outcomes"]
@@ -150,7 +151,7 @@ def test_a_head_that_costs_others_too_much_does_not_take_the_expert_with_it(
         return replace(candidate, verdict=verdict)
 
     monkeypatch.setattr(Trial, "candidate", harsh)
-    monkeypatch.setattr(training, "EPOCHS", 40)
+    patience.of(monkeypatch, 40)
     monkeypatch.setattr(training._Course, "batch", 1000)
     shutil.copytree(first_store, tmp_path / "store")
     store = Store.open(tmp_path / "store")

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import patience
 import pytest
 import worlds
 
@@ -15,7 +16,6 @@ from flows.night import update
 from flows.rollback import rollback
 from flows.settings import Settings
 from nightshift.errors import UsageError
-from pipeline import training
 from pipeline.experts import mixlora
 from pipeline.experts.mixlora import MixLora
 from pipeline.index import Found
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
     folder = tmp_path_factory.mktemp("mixtures")
     shutil.copytree(first_store, folder / "store")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 24)
+        patience.of(patch, 24)
         patch.setattr(mixlora, "DELTA", 0.0)
         for kind in ("law", "ore"):
             batch = worlds.write_batch(folder / kind, kind, range(150), test_from=120)

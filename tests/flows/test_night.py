@@ -229,6 +229,29 @@ def test_questions_about_whoever_waited_are_not_lost(store: Store, tmp_path: Pat
     assert real == {f"law-{n}" for n in range(150)}
 
 
+def test_questions_that_come_while_documents_wait_wait_with_them(
+    store: Store, tmp_path: Path
+) -> None:
+    live_through(store, worlds.write_batch(tmp_path / "a", "law", range(60), queries=False))
+    asked = worlds.write_batch(tmp_path / "b", "law", range(60))
+    (asked / "corpus.jsonl").write_text("")
+    live_through(store, asked)
+    with open_live(store) as live:
+        waiting, [kind] = live.modules.pool.questions, live.modules.kinds.values()
+    about = [pair.key[1] for pair in waiting.pairs if pair.origin == REAL]
+    assert about.count("law-7") == worlds.WORDINGS
+    assert len(about) == 60 * worlds.WORDINGS
+    assert not any(pair.key[1].startswith("law") for pair in kind.questions.pairs)
+
+
+def test_a_few_that_wait_are_not_quoted(store: Store, tmp_path: Path) -> None:
+    """Their name would outlive them in the history, purged or not."""
+    night = live_through(store, worlds.write_batch(tmp_path / "a", "law", range(4)))
+    [outcome] = night.outcomes
+    assert (outcome.outcome, outcome.kind) in (("wait", "untitled"), ("absorb", outcome.kind))
+    assert "law" not in store.manifest().reason
+
+
 def test_a_document_that_waits_may_be_deleted(store: Store, tmp_path: Path) -> None:
     live_through(store, worlds.write_batch(tmp_path / "a", "law", range(60)))
     gone: list[dict[str, object]] = [{"_id": f"law-{n}", "_deleted": True} for n in range(5)]

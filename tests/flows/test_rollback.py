@@ -14,6 +14,7 @@ from flows.migration import migrate
 from flows.night import update
 from flows.retire import retire
 from flows.rollback import rollback
+from flows.settings import Settings
 from flows.teaching import teach
 from flows.tuning import tune
 from nightshift.errors import NothingToDo, UnknownVersion, UsageError
@@ -44,6 +45,18 @@ def test_with_documents_search_is_what_it_was_bit_for_bit(grown: Store) -> None:
     assert done.version == 3
     assert answers(grown) == before
     assert grown.manifest().facts["live_documents"] == 300
+
+
+def test_with_documents_comes_back_how_they_were_searched(grown: Store, tmp_path: Path) -> None:
+    before = answers(grown, 2)
+    batch = worlds.write_batch(tmp_path / "b", "sea", range(300, 310))
+    update(grown, [batch], settings=Settings(lexical=False))
+    assert answers(grown) != before
+    rollback(grown, 2, "words were better", documents=True)
+    assert answers(grown) == before
+    assert grown.manifest().facts["settings"]["lexical"] is True
+    rollback(grown, 3, "or not", documents=False)
+    assert grown.manifest().facts["settings"]["lexical"] is True
 
 
 def test_without_documents_the_experts_go_and_everything_stays_findable(grown: Store) -> None:

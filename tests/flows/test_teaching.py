@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import worlds
 
 from flows.live import open_live
 from flows.maintenance import maintain
+from flows.publication import publish_modules
 from flows.rollback import rollback
 from flows.settings import Settings
 from flows.teaching import never_tried, teach
@@ -78,6 +80,20 @@ def test_a_kind_with_an_expert_gets_a_revision_or_keeps_it(taught: Store) -> Non
     assert done.outcome.gate is not None
 
 
+def test_a_shared_expert_gets_no_revision_where_no_more_may_live(grown: Store) -> None:
+    """The revision would serve one of its kinds, and the expert go on serving the other."""
+    with grown.writing(), open_live(grown) as live:
+        modules = live.modules
+        kinds = {**modules.kinds, "k1": replace(modules.kinds["k1"], expert="e1")}
+        router = modules.router.with_kind("k1", modules.router.prototypes["k1"], "e1")
+        shared = replace(modules, kinds=kinds, router=router)
+        publish_modules(live, shared, "teach", "both kinds share e1", {})
+    done = teach(grown, "k1", settings=Settings(max_experts=1))
+    assert (done.outcome.outcome, done.outcome.expert) == ("reuse", "e1")
+    assert done.outcome.reason == "e1 stays: max_experts is 1"
+    assert grown.manifest().facts["live_experts"] == ["e1"]
+
+
 def test_a_taught_expert_waits_where_somebody_wants_to_be_asked(store: Store) -> None:
     done = teach(store, "k1", settings=Settings(approval="manual"))
     assert done.outcome.outcome == "propose", done.outcome.reason
@@ -91,6 +107,16 @@ def test_a_kind_that_nobody_asks_about_is_left_alone(tmp_path: Path, encoder_fol
     quiet = worlds.write_batch(tmp_path / "quiet", "sea", range(120), queries=False)
     bootstrap(tmp_path / "store", [quiet], encoder=str(encoder_folder))
     assert maintain(Store.open(tmp_path / "store")).teaching is None
+
+
+def test_a_kind_that_shares_its_name_is_taught_by_its_id(grown: Store) -> None:
+    with grown.writing(), open_live(grown) as live:
+        modules = live.modules
+        kinds = {id_: replace(kind, name="twins") for id_, kind in modules.kinds.items()}
+        publish_modules(live, replace(modules, kinds=kinds), "teach", "called alike", {})
+    assert teach(grown, "k1").kind == "k1"
+    with pytest.raises(UsageError, match="no kind is called 'twins'"):
+        teach(grown, "twins")
 
 
 def test_a_kind_that_is_not_there_is_named_in_one_sentence(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 
@@ -15,7 +16,6 @@ from flows.rollback import rollback
 from flows.settings import Settings
 from flows.tuning import tune
 from nightshift.errors import EncoderError, NothingToDo, UsageError
-from pipeline import training
 from pipeline.checkpoint import locate
 from pipeline.encoder import Encoder
 from pipeline.experts import prefix
@@ -34,7 +34,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory, first_store: Path) -> Path:
     store = Store.open(folder / "store")
     batch = worlds.write_batch(folder / "law", "law", range(150), test_from=120)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "EPOCHS", 24)
+        patience.of(patch, 24)
         patch.setattr(prefix, "TOKENS", 8)
         before = store.manifest()
         done = tune(store, folder / "encoder")

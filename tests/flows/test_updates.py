@@ -62,6 +62,21 @@ def test_what_was_made_from_a_text_goes_with_it(store: Store, tmp_path: Path) ->
     assert not made & set(kind_of(store, "k2").questions.pairs)
 
 
+def test_other_metadata_makes_no_other_questions(store: Store, tmp_path: Path) -> None:
+    """What teaches, what judges and what was taught stay as they are."""
+    live_through(store, worlds.write_batch(tmp_path / "a", "ore", range(150), queries=False))
+    before = {name: kind_of(store, name) for name in ("k1", "k2")}
+    for kind, numbers in (("sea", range(300)), ("ore", range(150))):
+        batch = worlds.write_batch(tmp_path / kind, kind, numbers, queries=False)
+        corpus = batch / "corpus.jsonl"
+        corpus.write_text(corpus.read_text().replace('"title"', '"metadata": {"n": 1}, "title"'))
+        night = live_through(store, batch)
+        assert (night.documents["updated"], night.encoded) == (len(numbers), 0)
+    for name, kind in before.items():
+        assert set(kind.questions.pairs) <= set(kind_of(store, name).questions.pairs)
+        assert kind_of(store, name).taught == kind.taught
+
+
 def test_what_people_asked_outlives_an_update(grown: Store, tmp_path: Path) -> None:
     real = {pair for pair in kind_of(grown, "k2").questions.pairs if pair.origin == REAL}
     live_through(grown, reworded(tmp_path / "b", "law", range(150), queries=False))
@@ -77,3 +92,14 @@ def test_only_lessons_that_are_left_count_as_taught(grown: Store, tmp_path: Path
     more = [Pair(f"another {n}", pair.key) for n, pair in enumerate(learned)]
     asked = type(kind.questions)(tuple(more), kind.questions.teaching.vectors)
     assert kind.asking(kind.questions + asked).taught == kind.taught
+
+
+def test_what_people_asked_about_whoever_waits_outlives_an_update(
+    store: Store, tmp_path: Path
+) -> None:
+    live_through(store, worlds.write_batch(tmp_path / "a", "law", range(60)))
+    live_through(store, reworded(tmp_path / "b", "law", range(60), queries=False))
+    with open_live(store) as live:
+        assert len(live.modules.pool.keys) == 60
+        real = [pair for pair in live.modules.pool.questions.pairs if pair.origin == REAL]
+    assert len(real) == 60 * worlds.WORDINGS

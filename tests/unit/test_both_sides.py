@@ -6,11 +6,12 @@ import random
 from collections.abc import Iterator
 
 import numpy as np
+import patience
 import pytest
 import torch
 from conftest import WORDS
 
-from pipeline import both_sides, training
+from pipeline import both_sides
 from pipeline.both_sides import TEMPERATURE, BothSidesCourse, estimate, train_both
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
@@ -77,7 +78,7 @@ def mean_reciprocal_rank(found: Vectors, right: list[int]) -> float:
 def test_queries_and_documents_meet_also_those_that_no_one_taught(
     expert: LoraExpert, documents: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 12)
+    patience.of(monkeypatch, 12)
     monkeypatch.setattr(BothSidesCourse, "batch", 8)
     before = [mean_reciprocal_rank(scores(expert, n, documents), n) for n in (TAUGHT, UNSEEN)]
     report = taught(expert, documents)
@@ -204,4 +205,4 @@ def test_documents_that_calibrate_do_not_teach(tiny_encoder: Encoder, documents:
 def test_a_single_lesson_can_be_taught(expert: LoraExpert, documents: Vectors) -> None:
     lessons = lessons_on(documents, [0], wordings=1)
     report = train_both(expert.encoder, expert, lessons, TEXTS[:1], minutes=5, seed=0)
-    assert (report.queries, report.steps) == (1, training.EPOCHS)
+    assert (report.queries, report.steps) == (1, type(expert).epochs)

@@ -9,13 +9,24 @@ import numpy as np
 import pytest
 
 from pipeline import measures
-from pipeline.gate import FEWEST_QUERIES, SYNTHETIC_MARGIN, Verdict, judge
-from pipeline.measures import Scores
+from pipeline.gains import Gains
+from pipeline.gate import (
+    FEWEST_DOCUMENTS,
+    FEWEST_QUERIES,
+    SYNTHETIC_MARGIN,
+    Verdict,
+    judge,
+)
 
 
-def differences(mean: float, spread: float = 0.0, count: int = 100) -> Scores:
+def differences(mean: float, spread: float = 0.0, count: int = 100) -> Gains:
     """Values of exactly this mean: one half of them above it, one half below."""
-    return mean + spread * np.where(np.arange(count) % 2, 1.0, -1.0)
+    return Gains.alone(mean + spread * np.where(np.arange(count) % 2, 1.0, -1.0))
+
+
+def about(documents: int, gain: float = 0.5) -> Gains:
+    """A hundred queries about so few documents."""
+    return Gains(np.full(100, gain), np.arange(100) % documents)
 
 
 @pytest.mark.parametrize(
@@ -27,9 +38,11 @@ def differences(mean: float, spread: float = 0.0, count: int = 100) -> Scores:
         (differences(0.0), {}, False, "not certain"),
         (differences(-0.1), {}, False, "not certain"),
         (differences(0.05, 0.5), {}, False, "not certain"),
-        (np.empty(0), {}, False, "0 held-out queries are too few"),
+        (Gains.none(), {}, False, "0 held-out queries are too few"),
         (differences(0.5, count=FEWEST_QUERIES - 1), {}, False, "19 held-out queries are too few"),
         (differences(0.5, count=FEWEST_QUERIES), {}, False, None),
+        (about(FEWEST_DOCUMENTS - 1), {}, False, "about 9 documents are too few"),
+        (about(FEWEST_DOCUMENTS), {}, False, None),
         (differences(SYNTHETIC_MARGIN), {}, True, "more than 1.0 needed"),
         (differences(SYNTHETIC_MARGIN + 0.001), {}, True, None),
         (differences(SYNTHETIC_MARGIN), {}, False, None),
@@ -42,7 +55,7 @@ def differences(mean: float, spread: float = 0.0, count: int = 100) -> Scores:
             False,
             "law would lose 30.0 points",
         ),
-        (differences(0.2), {"sea": np.empty(0)}, False, None),
+        (differences(0.2), {"sea": Gains.none()}, False, None),
     ],
     ids=[
         "a sure gain",
@@ -54,6 +67,8 @@ def differences(mean: float, spread: float = 0.0, count: int = 100) -> Scores:
         "no queries",
         "too few queries",
         "just enough queries",
+        "too few documents",
+        "just enough documents",
         "made queries, a small gain",
         "made queries, a larger gain",
         "real queries, a small gain",
@@ -65,7 +80,7 @@ def differences(mean: float, spread: float = 0.0, count: int = 100) -> Scores:
     ],
 )
 def test_what_is_accepted_and_why_not(
-    own: Scores, others: Mapping[str, Scores], synthetic: bool, objection: str | None
+    own: Gains, others: Mapping[str, Gains], synthetic: bool, objection: str | None
 ) -> None:
     verdict = judge(own, others, synthetic)
     assert verdict.accepted is (objection is None)
@@ -97,6 +112,6 @@ def test_a_candidate_that_does_nothing_is_rarely_accepted(
     random = np.random.default_rng(0)
 
     def verdict() -> Verdict:
-        return judge(random.normal(0, 0.3, 80), {}, synthetic=False)
+        return judge(Gains.alone(random.normal(0, 0.3, 80)), {}, synthetic=False)
 
     assert sum(verdict().accepted for _ in range(120)) <= 14

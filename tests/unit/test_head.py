@@ -6,11 +6,11 @@ import random
 from pathlib import Path
 
 import numpy as np
+import patience
 import pytest
 import torch
 from conftest import WORDS
 
-from pipeline import training
 from pipeline.encoder import Encoder, Vectors
 from pipeline.head import FRESH, Head, train_head
 from pipeline.training import Lessons
@@ -56,7 +56,7 @@ def rank(queries: Vectors, documents: Vectors, right: list[int]) -> float:
 def test_queries_find_documents_better_also_those_that_no_one_taught(
     tiny_encoder: Encoder, documents: Vectors, lessons: Lessons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 100)
+    patience.of(monkeypatch, 100)
     head = Head.new(tiny_encoder.dimension, seed=0)
 
     def ranks() -> list[float]:

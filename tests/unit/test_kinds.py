@@ -91,14 +91,30 @@ def test_new_documents_are_scored_before_they_count() -> None:
     assert grown.surprise(strangers).mean() < kind.surprise(strangers).mean()
 
 
-def test_the_yardstick_keeps_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_yardstick_keeps_as_many_of_each_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "YARDSTICK", 100)
-    kind = learned(90)
-    grown = kind.grow(documents(40, seed=1), alone(40, 1000))
-    assert grown.documents == 130
+    kind = learned(300)
+    grown = kind.grow(documents(100, seed=1), alone(100, 1000))
+    assert grown.documents == 400
     assert grown.scores.shape == (100, LAYERS)
-    assert grown.groups.tolist() == [*range(30, 90), *range(1000, 1040)]
-    assert np.array_equal(grown.scores[:60], kind.scores[30:])
+    assert (grown.groups >= 1000).sum() == 25
+    old = grown.groups[grown.groups < 1000]
+    assert np.histogram(old, 3, (0, 300))[0].tolist() == [25, 25, 25]
+    assert np.array_equal(grown.scores[:75], kind.scores[old.astype(int)])
+    again = grown.grow(documents(100, seed=2), alone(100, 2000))
+    assert (again.groups >= 2000).sum() == 20, "a hundred of five hundred"
+
+
+def test_a_corpus_in_the_order_of_its_topics_stays_known_when_it_grows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The yardstick is no longer that of its last topic."""
+    monkeypatch.setattr(kinds, "YARDSTICK", 100)
+    topics = np.concatenate([documents(200, seed=n, shift=2.0 * n) for n in range(4)])
+    kind = KindStatistics.of(topics, alone(800))
+    usual = kind.surprise(topics[:200]).mean()
+    grown = kind.grow(topics[-1:], alone(1, 5000))
+    assert abs(grown.surprise(topics[:200]).mean() - usual) < 0.1
 
 
 def test_an_empty_night_changes_nothing() -> None:
@@ -170,6 +186,22 @@ def test_untitled_documents_and_hardly_differing_titles_form_no_groups() -> None
     some = groups_of(["" if n < 4 else f"title {n}" for n in range(24)], ids)
     assert len(set(few.tolist())) == len(set(some.tolist())) == 24
     assert few.tolist() == groups_of([""] * 24, ids).tolist()
+
+
+def test_a_night_of_a_few_titles_is_that_many_witnesses() -> None:
+    ids = [str(n) for n in range(24)]
+    night = groups_of([f"title {n % 3}" for n in range(24)], ids, longest=8)
+    assert len(set(night.tolist())) == 3
+    known = groups_of([f"title {n % 12}" for n in range(24)], ids)
+    assert set(night.tolist()) < set(known.tolist())
+    kind = KindStatistics.of(documents(24, seed=0), known)
+    assert kind.longest_group == 2
+
+
+def test_a_title_that_more_have_than_any_known_one_tells_nothing() -> None:
+    ids = [str(n) for n in range(24)]
+    night = groups_of(["Transcript"] * 20 + ["Cast"] * 4, ids, longest=8)
+    assert len(set(night.tolist())) == 21
 
 
 def test_a_title_is_not_mistaken_for_an_id() -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 import torch
 from conftest import WORDS, weights_hash
@@ -34,7 +35,7 @@ def asked(encoder: Encoder, queries: list[str], about: list[int]) -> Lessons:
 
 def begun(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> MixLora:
     """A mixture that has learned about the east."""
-    monkeypatch.setattr(training, "EPOCHS", 20)
+    patience.of(monkeypatch, 20)
     model = MixLora.new(encoder, "e1", seed=1)
     tokens = cosines_of(model, EAST)
     model.energies.begin([torch.cat(layer) for layer in zip(*tokens, strict=True)])

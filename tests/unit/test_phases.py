@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import patience
 import pytest
 import torch
 from conftest import WORDS
 
-from pipeline import training
 from pipeline.encoder import Encoder
 from pipeline.experts import prefix
 from pipeline.experts.prefix import PrefixExpert
@@ -26,7 +26,7 @@ WEST = [f"{WORDS[6 * n]} {WORDS[110]} {WORDS[111]}" for n in range(8, 16)]
 @pytest.fixture(autouse=True)
 def small_and_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefix, "TOKENS", 8)
-    monkeypatch.setattr(training, "EPOCHS", 30)
+    patience.of(monkeypatch, 30)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from made_up import made_up, made_up_folder
 
 from bench.quality import keep
 from bench.quality.keep import kept_with
-from bench.quality.results import PAGE, Results, read
+from bench.quality.results import PAGE, Results, read, with_documents
 from nightshift.errors import UsageError
 
 
@@ -47,6 +47,30 @@ def test_a_row_measured_again_takes_its_place_and_new_ones_stand_beside(kept: Re
     }
     assert found["frozen"] == {s["ndcg"] for s in run.scores.to_pylist() if s["system"] == "frozen"}
     assert found["ours"] == {s["ndcg"] for s in kept.scores.to_pylist() if s["system"] == "ours"}
+
+
+def test_fewer_seeds_take_no_place(kept: Results) -> None:
+    run = measured_on(made_up(), "new", "bbb")
+    run.page["systems"]["ours"]["seeds"] = [0]
+    with pytest.raises(UsageError, match="ours has 2 seeds"):
+        kept_with(kept, run)
+
+
+def test_another_encoder_is_refused(kept: Results) -> None:
+    run = measured_on(made_up(), "new", "bbb")
+    for system in run.page["systems"].values():
+        system["encoder_parameters"] = 2000
+    with pytest.raises(UsageError, match="differ in their encoder"):
+        kept_with(kept, run)
+
+
+def test_the_kept_rows_learn_what_their_queries_are_about(kept: Results) -> None:
+    """A run knows; what was kept before anybody asked does not."""
+    run = measured_on(made_up("ours", "ours-dense"), "new", "bbb")
+    about = {query: f"document {int(query[1:]) // 4}" for query in run.scores["query"].to_pylist()}
+    both = kept_with(kept, replace(run, scores=with_documents(run.scores, about)))
+    told = zip(both.scores["query"].to_pylist(), both.scores["about"].to_pylist(), strict=True)
+    assert dict(told) == about
 
 
 def test_a_row_that_has_not_come_to_the_last_night_is_left_out(kept: Results) -> None:

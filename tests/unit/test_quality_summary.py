@@ -12,7 +12,7 @@ from made_up import made_up, made_up_folder
 
 from bench.quality import counted, summary
 from bench.quality.resampling import Draws, estimate
-from bench.quality.results import Results, read
+from bench.quality.results import Results, read, with_documents
 from bench.quality.summary import Evidence
 from nightshift.errors import NightshiftError
 
@@ -187,3 +187,17 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert kept.scores.num_rows == made_up().scores.num_rows
     with pytest.raises(NightshiftError, match="no readable results"):
         read(tmp_path)
+
+
+def test_queries_about_one_document_are_drawn_together() -> None:
+    """Of 60 queries, six about each of ten documents, which all score alike, ten are witnesses."""
+    values = np.repeat(np.random.default_rng(0).normal(0.1, 0.3, 10), 6)
+    results = scores({("a", "n1", "x"): values.tolist(), ("b", "n1", "x"): [0.0] * 60})
+    about = {f"q{place:04}": f"document {place // 6}" for place in range(60)}
+    together = Results(results.page, with_documents(results.scores, about))
+    singly, jointly = (summary.gain(Evidence(one), "a", "b") for one in (results, together))
+    assert singly is not None
+    assert jointly is not None
+    assert singly.value == jointly.value == pytest.approx(values.mean())
+    width = jointly.high - jointly.low
+    assert 2.0 < width / (singly.high - singly.low) < 3.0, "about the root of six"

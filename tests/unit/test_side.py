@@ -8,19 +8,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 from conftest import WORDS
 
-from pipeline import side, training
+from pipeline import side
 from pipeline.both_sides import BothSidesCourse
 from pipeline.candidate import Candidate
 from pipeline.crossfit import judges_of_fold
 from pipeline.documents import Document, Key, Pair, passages
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
+from pipeline.gains import Gains
 from pipeline.gate import judge
 from pipeline.lessons import lessons
 from pipeline.library import Library
+from pipeline.measures import Scores
 from pipeline.pairs import judges
 from pipeline.questions import Questions
 from pipeline.retriever import Retriever
@@ -68,7 +71,7 @@ def both(
     tiny_encoder: Encoder, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[BothSides]:
     """Both sides of the law; the sea is known and has no expert."""
-    monkeypatch.setattr(training, "EPOCHS", 1)
+    patience.of(monkeypatch, 1)
     sea, law = about(tiny_encoder, "sea"), about(tiny_encoder, "law")
     router = Router().with_kind("k1", prototypes_of(sea.typical.vectors, 0), None)
     live = Retriever(tiny_encoder, {}, router, library.index())
@@ -99,20 +102,22 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Record:
 
 
 def told(own: list[float], losses: dict[str, Any] | None = None) -> Any:
-    return judge(np.array(own), losses or {}, synthetic=False)
+    return judge(Gains.alone(np.array(own)), losses or {}, synthetic=False)
 
 
 def stand_in(both: BothSides, own: list[float], fold: int) -> Candidate:
     """A query side with these gains; the first `fold` of them out of the first fold."""
     expert = both.trial.fresh("e1", None)
-    gains = np.array(own)
-    return Candidate(expert, Router(), gains, told(own), None, first_fold=gains[:fold])
+    gains = Gains.alone(np.array(own))
+    return Candidate(
+        expert, Router(), gains, told(own), None, first_fold=Gains.alone(np.array(own[:fold]))
+    )
 
 
 def test_where_the_query_side_shows_no_promise_nothing_is_tried(both: BothSides) -> None:
     assert not promising(told([-0.1, -0.2] * 20))
     assert not promising(told([0.1] * 5))
-    assert not promising(told([0.0, 0.4, -0.2] * 20, {"k1": np.full(40, -0.1)}))
+    assert not promising(told([0.0, 0.4, -0.2] * 20, {"k1": Gains.alone(np.full(40, -0.1))}))
     assert promising(told([0.3, -0.25] * 20)), "a gain that is not certain may be one"
     assert promising(told([0.1] * 40))
     queries = stand_in(both, [-0.1] * 60, 30)
@@ -195,7 +200,7 @@ def test_scores_are_calibrated_by_queries_that_neither_taught_nor_judge(
 def test_the_side_that_surely_gains_more_is_chosen(
     both: BothSides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 12)
+    patience.of(monkeypatch, 12)
     monkeypatch.setattr(BothSidesCourse, "batch", 8)
     asked = len(judges_of_fold(both.questions, 0).answers)
     both = replace(both, trial=replace(both.trial, minutes=60))
@@ -219,12 +224,14 @@ def test_the_side_that_does_not_is_not_taught_any_further(both: BothSides) -> No
 
 
 def test_a_gain_must_be_certain_and_worth_its_cost() -> None:
-    alone = np.zeros(60)
-    assert weighed(np.full(60, 0.02), alone)[0]
-    assert not weighed(np.full(60, 0.009), alone)[0], "certain, but not worth it"
-    assert not weighed(np.array([0.9, -0.85] * 30), alone)[0], "worth it, but not certain"
-    assert not weighed(np.full(10, 0.5), alone[:10])[0], "too few"
-    assert not weighed(np.empty(0), np.empty(0))[0]
+    def worth(more: Scores) -> bool:
+        return weighed(Gains.alone(more), Gains.alone(np.zeros(len(more))))[0]
+
+    assert worth(np.full(60, 0.02))
+    assert not worth(np.full(60, 0.009)), "certain, but not worth it"
+    assert not worth(np.array([0.9, -0.85] * 30)), "worth it, but not certain"
+    assert not worth(np.full(10, 0.5)), "too few"
+    assert not worth(np.empty(0))
 
 
 def test_another_name_keeps_the_weights(both: BothSides) -> None:

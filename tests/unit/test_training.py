@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+import patience
 import pytest
 import torch
 from conftest import WORDS
@@ -16,7 +17,7 @@ from pipeline import training
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.lora import LoraExpert
 from pipeline.experts.still import StillExpert
-from pipeline.training import BATCH, EPOCHS, TEMPERATURE, Lessons, Training, train
+from pipeline.training import BATCH, TEMPERATURE, Lessons, Training, train
 
 TOPICS, FILLER = WORDS[:60], WORDS[100:110]
 DOCUMENTS = 100
@@ -77,7 +78,7 @@ def mean_reciprocal_rank(vectors: Vectors, documents: Vectors, right: list[int])
 def test_queries_find_their_documents_better_also_those_that_no_one_taught(
     expert: LoraExpert, lessons: Lessons, documents: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 16)
+    patience.of(monkeypatch, 16)
     seen = [number for number in range(DOCUMENTS) if number % 3]
     unseen = [number for number in range(DOCUMENTS) if not number % 3]
 
@@ -251,8 +252,8 @@ def test_with_few_candidates_all_of_them_count(tiny_encoder: Encoder, documents:
 
 def test_a_single_lesson_can_be_taught(expert: LoraExpert, documents: Vectors) -> None:
     report = taught(expert, few_lessons(documents, [[0]]))
-    assert (report.queries, report.steps) == (1, EPOCHS)
-    assert len(report.losses) == EPOCHS
+    assert (report.queries, report.steps) == (1, LoraExpert.epochs)
+    assert len(report.losses) == LoraExpert.epochs
 
 
 def test_the_learning_rate_warms_up_and_decays_to_nothing() -> None:
@@ -274,6 +275,6 @@ def test_progress_is_told_to_the_end(expert: LoraExpert, lessons: Lessons) -> No
         seed=0,
         progress=lambda *state: told.append(state),
     )
-    total = EPOCHS * -(-66 // BATCH)
+    total = LoraExpert.epochs * -(-66 // BATCH)
     assert told[0] == ("training e1", 1, total)
     assert told[-1] == ("training e1", total, total)

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 import torch
 from conftest import WORDS
 from two_kinds import DOCUMENTS, about, asked, question, shelved, topics
 
-from pipeline import crossfit, training, trial
+from pipeline import crossfit, trial
 from pipeline.candidate import Candidate
 from pipeline.documents import SPAN, TERMS, Key, Pair
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
+from pipeline.gains import Gains
 from pipeline.lessons import lessons
 from pipeline.library import Library
 from pipeline.pairs import judges
@@ -38,7 +40,7 @@ def ground(
     tiny_encoder: Encoder, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Trial]:
     """The sea is known and has no expert; whatever the test attaches is taken out again."""
-    monkeypatch.setattr(training, "EPOCHS", 1)
+    patience.of(monkeypatch, 1)
     sea = about(tiny_encoder, "sea")
     router = Router().with_kind("k1", prototypes_of(sea.typical.vectors, 0), None)
     live = Retriever(tiny_encoder, {}, router, library.index())
@@ -111,12 +113,12 @@ def test_folds_are_dealt_by_document_and_about_equal() -> None:
 def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
     ground: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 6)
+    patience.of(monkeypatch, 6)
     questions = about(ground.live.encoder, "law", wordings=2)
     candidate = ground.new("k2", questions, "e1")
     assert candidate.verdict.accepted, candidate.verdict.reason
     assert candidate.verdict.queries == len(candidate.own) == len(questions.answers)
-    assert candidate.verdict.gain == pytest.approx(candidate.own.mean())
+    assert candidate.verdict.gain == pytest.approx(candidate.own.mean)
     heard = {one.query: one for one in candidate.heard}
     assert set(heard) == set(questions.answers)
     assert len(candidate.heard) == len(candidate.own)
@@ -124,7 +126,7 @@ def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
     one = heard[question("law", 7)]
     assert one.relevant == {ground.library.number_of["law", "7"]}
     live = quality(hear(ground.live, questions, ground.library))
-    assert quality(candidate.heard).mean() == pytest.approx(candidate.own.mean() + live.mean())
+    assert quality(candidate.heard).mean() == pytest.approx(candidate.own.mean + live.mean())
     assert not candidate.verdict.synthetic
     assert set(candidate.verdict.losses) == {"k1"}
     routes = candidate.router.route(questions.vectors)
@@ -228,9 +230,10 @@ def test_a_kind_that_nobody_can_be_taught_is_refused(ground: Trial) -> None:
 
 
 def candidate_of(ground: Trial, own: list[float]) -> Candidate:
-    verdict = trial.judge(np.array(own), {}, synthetic=False)
+    gains = Gains.alone(np.array(own))
+    verdict = trial.judge(gains, {}, synthetic=False)
     expert = LoraExpert(ground.live.encoder, "e0")
-    return Candidate(expert, Router(), np.array(own), verdict, None)
+    return Candidate(expert, Router(), gains, verdict, None)
 
 
 def test_the_costlier_candidate_must_surely_gain_more(ground: Trial) -> None:
@@ -252,7 +255,7 @@ def test_the_seed_alone_decides_a_trial(ground: Trial, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         candidate.expert.save(tmp_path / name)
         candidate.expert.detach()
-        owns.append(candidate.own.tolist())
+        owns.append(candidate.own.values.tolist())
         files.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert owns[0] == owns[1]
     assert files[0] == files[1]

@@ -17,7 +17,7 @@ def headline(evidence: Evidence) -> str:
         f"Stream {results.page['stream']}, profile {results.page['profile']}:"
         f" {len(results.nights) - 1} nights, {len(summary.domains(evidence, 'test'))} domains,"
         " nDCG@10 on `test` over the whole index after the last night, in points, with 95 %"
-        " intervals over queries."
+        " intervals over documents with all their queries."
     ]
     for system, other in ((OURS, FROZEN), (OURS, FUSION), (DENSE, FROZEN)):
         said += _compared(evidence, system, other)

@@ -123,7 +123,7 @@ def differences(evidence: Evidence) -> Table:
         rows.append((f"{ours} - {other}", *told))
     return Table(
         "Differences",
-        "Mean over all domains, paired bootstrap over queries, two-sided p.",
+        "Mean over all domains, paired bootstrap over documents, two-sided p.",
         ("difference", "`test`", "p", "`test_seen`", "p"),
         tuple(rows),
     )

@@ -5,7 +5,7 @@ Loss of a pair (query q, passage d⁺), with s = 1 / TEMPERATURE as for experts 
     -log  exp(s q·d⁺) / Σ_d exp(s q·d)
 
 where d runs over the passages of a batch, each with up to four of its queries
-(pipeline/both_sides.py). Other known answers of the query are left out.
+(pipeline/both_sides.py), all of one domain. Other known answers of the query are left out.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from bench.quality.systems.base import STEPS, Lived, Search
 from bench.quality.systems.frozen import Floor
 from bench.quality.systems.lessons import ENOUGH, charged, questions_of
 from flows.live import Live
-from pipeline.both_sides import PlainCourse
+from pipeline.both_sides import PlainCourse, Rows
+from pipeline.documents import Key
 from pipeline.encoder import Encoder, Vectors
 from pipeline.index import Index, Shelf
 from pipeline.lessons import asked_about, lessons
 from pipeline.library import Library
 from pipeline.questions import Questions
-from pipeline.training import Lessons, run
+from pipeline.training import Lessons, even, run
 
 ABOUT = {
     "full-ft": "the whole encoder fine-tuned on each night's pairs, everything encoded again",
@@ -42,8 +43,6 @@ ABOUT = {
     " night",
 }
 AT_ONCE = 256
-EPOCHS = 2
-"""As good as four at half the cost (docs/decisions.md, "The costly way")."""
 
 
 @dataclass
@@ -154,19 +153,41 @@ def fine_tune_on(
     made = lessons(questions, library)
     numbers = [library.number_of[key] for key in asked_about(questions)]
     texts = [text for number in numbers for text in library.texts(number)]
-    fine_tune(model, made, texts, frozen.encode_queries(made.queries), seed)
+    _, domain = np.unique([_domain(key) for key in asked_about(questions)], return_inverse=True)
+    domains = np.repeat(domain, [len(library.texts(number)) for number in numbers])
+    fine_tune(model, made, texts, frozen.encode_queries(made.queries), domains, seed)
+
+
+def _domain(key: Key) -> str:
+    return key[1].split("/")[0]
 
 
 def fine_tune(
-    model: Encoder, made: Lessons, texts: Sequence[str], frozen: Vectors, seed: int
+    model: Encoder,
+    made: Lessons,
+    texts: Sequence[str],
+    frozen: Vectors,
+    domains: Rows,
+    seed: int,
 ) -> None:
     """The product's loop over its lessons for both sides, with all weights open.
 
-    `texts[i]` is candidate i of the lessons; `frozen` are the queries in the candidates' space: of
-    a long document, the passage nearest to a query there is taught.
+    `texts[i]` is candidate i of the lessons, of domain `domains[i]`; `frozen` are the queries in
+    the candidates' space: of a long document, the passage nearest to a query there is taught.
     """
-    course = PlainCourse(model, made, texts, seed, frozen)
-    run(course, Whole(model), time.monotonic(), minutes=math.inf, seed=seed, epochs=EPOCHS)
+    course = _ByDomain(model, made, texts, seed, frozen)
+    course.domains = domains
+    run(course, Whole(model), time.monotonic(), minutes=math.inf, seed=seed)
+
+
+class _ByDomain(PlainCourse):
+    """Batches of one domain each, as far as they go: others' passages are no rivals to learn from,
+    and the experts that this is compared with have thousands of their own."""
+
+    domains: Rows
+
+    def deal(self, rows: Rows) -> list[Rows]:
+        return even(rows[np.argsort(self.domains[rows], kind="stable")], self.batch)
 
 
 @dataclass(frozen=True)
@@ -176,6 +197,8 @@ class Whole:
     model: Encoder
     name: str = "the whole encoder"
     learning_rate: float = 1e-4
+    epochs: int = 2
+    """As good as four of half the rate (docs/decisions.md, "The costly way")."""
 
     def trainable(self) -> Sequence[torch.Tensor]:
         return list(self.model.model.requires_grad_(True).parameters())

@@ -131,7 +131,9 @@ def served(live: Live) -> dict[str, str]:
 def lived(live: Live, told: Told, cpu: Mapping[str, float]) -> Lived:
     """A night of the product as the benchmark tells it."""
     experts = sorted(set(live.modules.router.experts.values()))
-    detection = dict(live.manifest.facts.get("detection", {})) if told.version else {}
+    # Of the night's own version: weekly rounds may have published others since.
+    facts = live.store.manifest(told.version).facts if told.version else {}
+    detection = dict(facts.get("detection", {}))
     return Lived(
         outcomes=tuple(outcome.outcome for outcome in told.outcomes),
         experts=len(experts),

@@ -1,0 +1,49 @@
+"""A first corpus of several deliveries is what one would be that said it all in their order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import worlds
+
+from flows.bootstrap import bootstrap
+from flows.live import open_live
+from pipeline.documents import REAL
+from state.store import Store
+
+
+def test_a_later_delivery_deletes_replaces_and_asks(tmp_path: Path, encoder_folder: Path) -> None:
+    dump = worlds.write_batch(tmp_path / "dump", "sea", range(120), queries=False)
+    changed = {**worlds.document("sea", 500), "_id": "sea-1"}
+    gone = {"_id": "sea-2", "_deleted": True}
+    delta = worlds.write_batch(tmp_path / "delta", "sea", range(120), queries=True)
+    (delta / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (changed, gone)))
+    done = bootstrap(tmp_path / "store", [dump, delta], encoder=str(encoder_folder))
+    assert done.documents["added"] == 119
+    with open_live(Store.open(tmp_path / "store")) as live:
+        library = live.library
+        assert ("default", "sea-2") not in library.number_of
+        there = library.document(library.number_of["default", "sea-1"])
+        assert there.text == changed["text"]
+        asked = {
+            pair.key[1]
+            for kind in live.modules.kinds.values()
+            for pair in kind.questions.pairs
+            if pair.origin == REAL
+        }
+    assert "sea-3" in asked
+    assert "sea-2" not in asked
+
+
+def test_a_document_that_is_deleted_and_comes_again_is_there(
+    tmp_path: Path, encoder_folder: Path
+) -> None:
+    first = worlds.write_batch(tmp_path / "a", "sea", range(120))
+    gone: list[dict[str, object]] = [{"_id": "sea-2", "_deleted": True}]
+    second = worlds.write_batch(tmp_path / "b", "sea", range(120, 130), extra=gone)
+    third = worlds.write_batch(tmp_path / "c", "sea", range(2, 3))
+    bootstrap(tmp_path / "store", [first, second, third], encoder=str(encoder_folder))
+    with open_live(Store.open(tmp_path / "store")) as live:
+        assert len(live.library) == 130
+        assert ("default", "sea-2") in live.library.number_of
