@@ -21,7 +21,7 @@ from flows.live import SEGMENT, TOMBSTONES, open_live, read_library, save_dead
 from flows.publication import publish, quiet_facts
 from nightshift.errors import NothingToDo
 from pipeline.chosen import Chosen, Joined
-from pipeline.index import Mask
+from pipeline.index import EXACT, Mask
 from pipeline.library import Library
 from pipeline.scratch import room
 from pipeline.segment import Segment, write_segment
@@ -59,8 +59,9 @@ def compact(store: Store) -> Compaction:
             raise NothingToDo("no segments are worth merging", hint="nightshift history")
         index, dead = merge(store, before, library, runs)
         index[TOMBSTONES] = store.objects.put(lambda folder: save_dead(dead, folder))
-        # Larger segments may be searched in another way: a version must be one that opens.
-        read_library(store, index).index(live.settings.index, store.root / "cache")
+        if live.settings.index != EXACT:
+            # Larger segments are searched in another way: a version must be one that opens.
+            read_library(store, index).index(live.settings.index, store.root / "cache")
         kept = sum(len(rows) for rows in dead.values())
         dropped = sum(len(rows) for rows in library.dead.values()) - kept
         merged = sum(len(run) for run in runs)

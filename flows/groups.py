@@ -77,7 +77,7 @@ def _group(
     pairs = [pair for pair in intake.pairs if pair.key in keys]
     known = kind.questions if kind else Questions.none(live.encoder.dimension)
     still = still_asked(known, library, intake.reworded)
-    # As many again as lost the questions that were made from their old text.
+    # As many again as lost those that were made of them, with their text or altogether.
     few = FEW + len({pair.key for pair in known.pairs} - {pair.key for pair in still.pairs})
     asked = (
         pool.questions
@@ -85,17 +85,18 @@ def _group(
         + ask_about(live.encoder, fresh, pairs, few if watched else MANY, live.settings.seed)
     )
     everything = still + asked
-    there = counted(live) if kind else set()
-    arrived = tonight[[document.key not in there for document in fresh]]
+    again = counted(live, brought) if kind else set()
+    arrived = tonight[[document.key not in again for document in fresh]]
     count = len(arrived) + len(waited) + (kind.documents if kind else 0)
     facts = facts_of(kind.asking(everything)) if kind else None
     outcome, reason = wish(facts, count, len(everything.teaching))
     return Group(kind, tonight, arrived, waiting, together, asked, outcome, reason)
 
 
-def counted(live: Live) -> set[Key]:
-    """Documents that a kind has counted: those that were there before, but for those that wait."""
-    return live.library.number_of.keys() - set(live.modules.pool.keys)
+def counted(live: Live, keys: Collection[Key]) -> set[Key]:
+    """Those that a kind has counted: they were there before, and did not wait."""
+    there, waiting = live.library.number_of, set(live.modules.pool.keys)
+    return {key for key in keys if key in there and key not in waiting}
 
 
 def still_asked(questions: Questions, library: Library, replaced: Collection[Key]) -> Questions:

@@ -75,7 +75,7 @@ def _preview(live: Live, intake: Intake, progress: Progress) -> Night:
             count = round(scale * len(here)) + int((rows >= findings.night).sum())
             keys = {document.key for document in here}
             teaching = round(0.9 * scale * _asked(intake, keys))
-            again = scale * len(keys & counted(live)) if kind else 0
+            again = scale * len(counted(live, keys)) if kind else 0
             total = count - round(again) + (kind.documents if kind else 0)
             left = still_asked(kind.questions, live.library, intake.reworded) if kind else None
             had = len(left.teaching) if left else 0
