@@ -14,7 +14,7 @@ from flows.modules import Kind, Modules, Pool
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC
 from flows.shares import with_frozen_shares
-from flows.sides import better_side, both_sides, documents_of, may_have_head
+from flows.sides import better_side, both_sides, documents_of, may_have_head, whole
 from pipeline.candidate import Candidate
 from pipeline.composition.methods import COMPOSITIONS
 from pipeline.documents import REAL, Key
@@ -155,16 +155,16 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
 def _laid(
     grounds: Grounds, kind: Kind, group: Group, overlay: Overlay | None = None
 ) -> Collection[Key]:
-    """The documents that a head may rewrite."""
-    allowed = may_have_head(kind, grounds.live.settings)
-    return documents_of(kind, group, overlay) if allowed else ()
+    """The documents that a head may rewrite: the kind's, or none."""
+    keys = documents_of(kind, group, overlay)
+    return keys if may_have_head(kind, grounds.live.settings) and whole(kind, keys) else ()
 
 
 def _sided(
     grounds: Grounds, trial: Trial, kind: Kind, group: Group, new: Candidate
 ) -> tuple[Candidate, str | None]:
     """The candidate, or one for both sides in its place where the settings let it be tried."""
-    if grounds.live.settings.side != AUTOMATIC:
+    if grounds.live.settings.side != AUTOMATIC or not whole(kind, documents_of(kind, group)):
         return new, None
     return better_side(trial, kind, group, new)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flows.groups import Group
 from flows.modules import Kind
 from flows.settings import QUERY, Settings
@@ -12,12 +14,24 @@ from pipeline.overlay import Overlay
 from pipeline.side import BothSides, choose_side
 from pipeline.trial import Trial
 
+WHOLE = 0.9
+"""Of a kind's documents, what an overlay must cover."""
+
 
 def may_have_head(kind: Kind, settings: Settings) -> bool:
     """Whether a head may rewrite the kind's documents: not where the settings forbid it, nor where
     only the documents' own words would teach it.
     """
     return settings.side != QUERY and not kind.questions.typical.synthetic
+
+
+def whole(kind: Kind, keys: Collection[Key]) -> bool:
+    """Whether these are the kind's documents, but for a few.
+
+    Rewriting only those that people asked about lifts them above the others: every judge, whose
+    documents are among them, would see a gain, and whoever asks about another one a loss.
+    """
+    return len(keys) >= WHOLE * kind.documents
 
 
 def better_side(

@@ -6,9 +6,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import patience
 import pytest
 import worlds
 
+from flows import founding
+from flows.bootstrap import bootstrap
+from flows.evaluate import evaluate
 from flows.live import open_live
 from flows.maintenance import maintain
 from flows.publication import publish_modules
@@ -53,6 +57,24 @@ def test_the_weekly_rounds_teach_what_the_first_corpus_is_asked(taught: Store) -
     with open_live(taught) as live:
         assert live.modules.router.experts == {"k1": "e1"}
         assert never_tried(live.modules) is None
+
+
+def test_documents_that_nobody_asked_about_lose_nothing(
+    tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which these are is not known of a first corpus, so no head may lift the others above them."""
+    patience.of(monkeypatch, 24)
+    monkeypatch.setattr(founding, "DOCUMENTS_ASKED", 10)
+    corpus = worlds.write_batch(tmp_path / "corpus", "sea", range(240), test_from=120)
+    bootstrap(tmp_path / "store", [corpus], encoder=str(encoder_folder))
+    store = Store.open(tmp_path / "store")
+    done = teach(store, "k1")
+    assert done.outcome.outcome == "spawn", done.outcome.reason
+    with open_live(store) as live:
+        assert live.modules.experts["e1"].method == "lora"
+        learned = evaluate(live, corpus, leg="dense").metrics["nDCG@10"]
+        frozen = evaluate(live, corpus, frozen=True).metrics["nDCG@10"]
+    assert learned > frozen
 
 
 def test_it_is_taken_back_and_brought_back(taught: Store) -> None:
@@ -102,8 +124,6 @@ def test_a_taught_expert_waits_where_somebody_wants_to_be_asked(store: Store) ->
 
 
 def test_a_kind_that_nobody_asks_about_is_left_alone(tmp_path: Path, encoder_folder: Path) -> None:
-    from flows.bootstrap import bootstrap
-
     quiet = worlds.write_batch(tmp_path / "quiet", "sea", range(120), queries=False)
     bootstrap(tmp_path / "store", [quiet], encoder=str(encoder_folder))
     assert maintain(Store.open(tmp_path / "store")).teaching is None
