@@ -100,8 +100,9 @@ class FullFineTuning:
         ]
         ends = np.cumsum([len(library.texts(n)) for n in fresh])[:-1]
         split = np.split(np.concatenate(parts), ends) if parts else []
-        self._known |= {library.text_hash(n): own for n, own in zip(fresh, split, strict=True)}
-        vectors = np.concatenate([self._known[library.text_hash(n)] for n in numbers])
+        made = {library.text_hash(n): own for n, own in zip(fresh, split, strict=True)}
+        seen = {**self._known, **made}
+        vectors = np.concatenate([seen[library.text_hash(n)] for n in numbers])
         self._shelve(library, vectors)
         return vectors
 
@@ -175,8 +176,7 @@ def fine_tune(
     `texts[i]` is candidate i of the lessons, of domain `domains[i]`; `frozen` are the queries in
     the candidates' space: of a long document, the passage nearest to a query there is taught.
     """
-    course = _ByDomain(model, made, texts, seed, frozen)
-    course.domains = domains
+    course = _ByDomain(domains, model, made, texts, seed, frozen)
     run(course, Whole(model), time.monotonic(), minutes=math.inf, seed=seed)
 
 
@@ -184,7 +184,9 @@ class _ByDomain(PlainCourse):
     """Batches of one domain each, as far as they go: others' passages are no rivals to learn from,
     and the experts that this is compared with have thousands of their own."""
 
-    domains: Rows
+    def __init__(self, domains: Rows, *lessons: Any) -> None:
+        super().__init__(*lessons)
+        self.domains = domains
 
     def deal(self, rows: Rows) -> list[Rows]:
         return even(rows[np.argsort(self.domains[rows], kind="stable")], self.batch)
