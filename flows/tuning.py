@@ -79,10 +79,7 @@ def asked_by_kind(live: Live) -> dict[str, Questions]:
             hint="nightshift update BATCH, with queries.jsonl and qrels/train.tsv",
         )
     most, random = MOST // len(asked), np.random.default_rng(live.settings.seed)
-    return {
-        id_: questions.take(sorted(random.permutation(len(questions))[:most].tolist()))
-        for id_, questions in asked.items()
-    }
+    return {id_: questions.some(most, random) for id_, questions in asked.items()}
 
 
 def _fresh(encoder: Encoder, seed: int) -> PrefixExpert:

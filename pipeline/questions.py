@@ -61,6 +61,13 @@ class Questions:
         rows = list(rows)
         return type(self)(tuple(self.pairs[row] for row in rows), self.vectors[rows])
 
+    def some(self, most: int, random: np.random.Generator) -> Self:
+        """All pairs of so many queries at most: of a query that keeps a part of its answers, the
+        others would count as wrong."""
+        asked = list(self.answers)
+        drawn = {asked[place] for place in random.permutation(len(asked))[:most]}
+        return self.where(lambda pair: pair.query in drawn)
+
     @cached_property
     def answers(self) -> dict[str, frozenset[Key]]:
         """Each query's documents."""

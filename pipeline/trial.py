@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.candidate import Candidate, Part, surely_more, with_first_fold
 from pipeline.crossfit import FOLDS, all_judges, folds_for, judges_of_fold, without_fold
-from pipeline.documents import Key
+from pipeline.documents import Key, Pair
 from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.experts.lora import LoraExpert
@@ -54,6 +54,7 @@ class Trial:
     spent: frozenset[Key] = frozenset()
     """Documents that a revision's parent was asked about when it learned: on queries about these
     what is live knows the answers, and nobody is judged by them."""
+    _before: dict[tuple[Pair, ...], Scores] = field(default_factory=dict, repr=False)
 
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
         """Serve the kind by an expert that is there already."""
@@ -240,10 +241,13 @@ class Trial:
         candidate = Retriever(
             live.encoder, experts, router, live.index, overlaid, composition=live.composition
         )
-        return Tried.over(self._scores(live, asked), hear(candidate, asked, self.library))
+        return Tried.over(self.before(asked), hear(candidate, asked, self.library))
 
-    def _scores(self, retriever: Retriever, asked: Questions) -> Scores:
-        return quality(hear(retriever, asked, self.library))
+    def before(self, asked: Questions) -> Scores:
+        """What is live scores: the same against every candidate, so each is asked once."""
+        if asked.pairs not in self._before:
+            self._before[asked.pairs] = quality(hear(self.live, asked, self.library))
+        return self._before[asked.pairs]
 
     def candidate(
         self,
@@ -261,7 +265,7 @@ class Trial:
             for other, questions in self.others.items()
             if other != kind and len(questions.judging)
         }
-        before = self._scores(self.live, asked)
+        before = self.before(asked)
         live = float(before.mean()) if len(before) else 0.0
         verdict = replace(judge(own.gains, losses, asked.synthetic, self.bounds), live=live)
         return Candidate(

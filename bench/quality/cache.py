@@ -25,7 +25,8 @@ DOCUMENT, QUERY = "document", "query"
 
 
 class CachedEncoder(Encoder):
-    """The encoder of `checkpoint`; `saved` counts the CPU seconds that others had spent before.
+    """The encoder of `checkpoint`; `saved` are the CPU seconds that others had spent before, on
+    documents and on queries.
 
     Documents are kept with the features of all layers, in files of `folder` that are only added
     to; so are queries as the frozen encoder sees them. What experts make of queries is kept in
@@ -34,11 +35,15 @@ class CachedEncoder(Encoder):
 
     def __init__(self, checkpoint: Checkpoint, folder: Path) -> None:
         super().__init__(checkpoint)
-        self.saved = 0.0
+        self.saved_on = {DOCUMENT: 0.0, QUERY: 0.0}
         self._kept = {
             side: _Kept(folder / self.fingerprint[:16], side) for side in (DOCUMENT, QUERY)
         }
         self._learned: dict[tuple[str, str], tuple[Vectors, float]] = {}
+
+    @property
+    def saved(self) -> float:
+        return sum(self.saved_on.values())
 
     def encode_documents(self, texts: Sequence[str], progress: Progress = silent) -> Encoded:
         if self.guest is not None:
@@ -55,7 +60,8 @@ class CachedEncoder(Encoder):
             spent = time.process_time() - began
             kept.add([names[row] for row in rows], encoded.vectors, encoded.layers, spent, some)
             progress("encoding", start + len(rows), len(fresh))
-        self.saved += sum(kept.seconds(name) for name in names if name not in fresh_names)
+        saved = sum(kept.seconds(name) for name in names if name not in fresh_names)
+        self.saved_on[DOCUMENT] += saved
         if not names:
             return super().encode_documents(texts)
         found = [kept[name] for name in names]
@@ -68,7 +74,7 @@ class CachedEncoder(Encoder):
         kept = self._kept[QUERY]
         names = [kept.name(text) for text in texts]
         fresh = list({name: row for row, name in enumerate(names) if name not in kept}.values())
-        self.saved += sum(kept.seconds(name) for name in names if name in kept)
+        self.saved_on[QUERY] += sum(kept.seconds(name) for name in names if name in kept)
         if fresh:
             some = [texts[row] for row in fresh]
             began = time.process_time()
@@ -87,7 +93,7 @@ class CachedEncoder(Encoder):
     def _through(self, active: str, texts: Sequence[str]) -> Vectors:
         fresh = list(dict.fromkeys(text for text in texts if (active, text) not in self._learned))
         known = set(texts) - set(fresh)
-        self.saved += sum(self._learned[active, text][1] for text in known)
+        self.saved_on[QUERY] += sum(self._learned[active, text][1] for text in known)
         if fresh:
             began = time.process_time()
             vectors = super().encode_queries(fresh)

@@ -30,8 +30,8 @@ class Gate:
     >>> gate = Gate({"e1": np.array([9.0, 0.0]), "e2": np.array([0.0, 9.0])})
     >>> [max(route, key=lambda name: route[name]) for route in gate.route(np.eye(2))]
     ['e1', 'e2']
-    >>> gate.route(np.eye(2), allowed={"e2"})
-    [{'e2': 1.0}, {'e2': 1.0}]
+    >>> [sorted(route) for route in gate.route(np.eye(2), allowed={"e2"})]
+    [['e2', 'frozen'], ['e2', 'frozen']]
     >>> gate.route(np.eye(2), allowed=())
     [{'frozen': 1.0}, {'frozen': 1.0}]
     """
@@ -48,16 +48,16 @@ class Gate:
         return sum(len(row) for row in self.rows.values())
 
     def route(self, queries: Vectors, allowed: Collection[str] | None = None) -> list[Route]:
-        """Weights that sum to one for each frozen query vector."""
+        """Each expert's b for each frozen query vector; of an expert that is left out it is
+        nobody's, as in the paper."""
         names = [FROZEN, *self.rows]
-        weights = self.weights(queries)
+        experts = self.weights(queries)[:, 1:]
         if allowed is not None:
-            weights *= np.array([name in allowed for name in names])
-            weights[weights.sum(axis=1) == 0, 0] = 1.0
-        if self.keep is not None and self.keep < len(names):
-            least = np.sort(weights, axis=1)[:, -self.keep]
-            weights = np.where(weights >= least[:, None], weights, 0.0)
-        weights /= weights.sum(axis=1, keepdims=True)
+            experts *= np.array([name in allowed for name in self.rows])
+        if self.keep is not None and self.keep < len(self.rows):
+            least = np.sort(experts, axis=1)[:, -self.keep]
+            experts = np.where(experts >= least[:, None], experts, 0.0)
+        weights = np.hstack([1 - experts.sum(axis=1, keepdims=True), experts])
         return [
             {name: weight for name, weight in zip(names, line, strict=True) if weight > 0}
             for line in weights.tolist()

@@ -16,11 +16,10 @@ from safetensors.numpy import load_file, save_file
 
 from bench.quality.stream import BOOTSTRAP, Night
 from bench.quality.systems.base import STEPS, Lived, Search
-from bench.quality.systems.lessons import ENOUGH, charged, questions_of
+from bench.quality.systems.lessons import ENOUGH, LONG, charged, questions_of
 from bench.quality.systems.on_floor import OnFloor
 from bench.quality.systems.own_index import OwnIndex
 from flows.live import Live
-from flows.settings import Settings
 from pipeline.composition.base import unit
 from pipeline.composition.blend import encode_blended
 from pipeline.encoder import Vectors
@@ -36,10 +35,11 @@ ABOUT = {
     "ddr-topk": "DDR, the two best prefixes alone",
     "ddr-prior": "DDR, told of each query which nights brought its domain",
 }
-GENERAL = "general"
-ROWS, VECTORS = "gate.safetensors", "vectors.safetensors"
+FIRST = "ddr0"
+"""The general prefix; not called as an encoder's own, which would stand before everything."""
+ROWS, VECTORS, QUESTIONS = "gate.safetensors", "vectors.safetensors", "questions"
 REHEARSED = 200
-"""Questions of each older night that the gate is taught besides."""
+"""Questions of the first corpus, and of each older night, that the gate is taught besides."""
 
 
 @dataclass(kw_only=True)
@@ -93,14 +93,16 @@ class Ddr(OnFloor):
         folder, encoder = self.root / night, self.floor.encoder
         if not folder.is_dir():
             return False
-        self._general = PrefixExpert.load(encoder, GENERAL, self.root / BOOTSTRAP / GENERAL)
+        self._general = PrefixExpert.load(encoder, FIRST, self.root / BOOTSTRAP / FIRST)
+        self._asked[BOOTSTRAP] = Questions.load(self.root / BOOTSTRAP / QUESTIONS)
         for name, born in lived["told"]["born"].items():
             own = self.root / born
             self._experts[name] = PrefixExpert.load(encoder, name, own / name)
-            self._asked[born] = Questions.load(own / "questions")
+            self._asked[born] = Questions.load(own / QUESTIONS)
             self._born[name] = born
         self._brought = dict(lived["told"]["brought"])
-        self._gate = Gate(load_file(folder / ROWS) if self._experts else {})
+        rows = load_file(folder / ROWS) if self._experts else {}
+        self._gate = Gate({name: rows[name] for name in self._experts})
         for file in self.root.glob(f"*/{VECTORS}"):
             self._vectors |= load_file(file)
         self._index = OwnIndex(self._open(night).library, self._vectors)
@@ -116,12 +118,12 @@ class Ddr(OnFloor):
     def _begin(self, questions: Questions, live: Live) -> None:
         """The first phase."""
         encoder, library = self.floor.encoder, live.library
-        self._general = PrefixExpert.new(encoder, GENERAL, self.seed)
+        self._general = PrefixExpert.new(encoder, FIRST, self.seed)
+        self._rehearse(BOOTSTRAP, questions)
         made = lessons(questions, library)
         numbers = [library.number_of[key] for key in asked_about(questions)]
         texts = [text for number in numbers for text in library.texts(number)]
-        minutes = Settings().train_minutes
-        teach_general(encoder, self._general, made, texts, minutes=minutes, seed=self.seed)
+        teach_general(encoder, self._general, made, texts, minutes=LONG, seed=self.seed)
 
     def _grow(self, night: Night, questions: Questions, live: Live) -> None:
         """The second phase, with what older nights were asked."""
@@ -137,13 +139,15 @@ class Ddr(OnFloor):
             self._gate,
             newcomer,
             made,
-            minutes=Settings().train_minutes,
+            minutes=LONG,
             seed=self.seed,
         )
         self._experts[name], self._born[name] = newcomer, night.name
         self._brought[name] = sorted({key[1].split("/")[0] for key in asked_about(questions)})
-        order = np.random.default_rng(self.seed).permutation(len(questions))[:REHEARSED]
-        self._asked[night.name] = questions.take(sorted(order.tolist()))
+        self._rehearse(night.name, questions)
+
+    def _rehearse(self, night: str, questions: Questions) -> None:
+        self._asked[night] = questions.some(REHEARSED, np.random.default_rng(self.seed))
 
     def _encode(self, library: Library) -> dict[str, Vectors]:
         """Documents that are new, through the general prefix; and the index of all."""
@@ -204,15 +208,19 @@ class Ddr(OnFloor):
         if fresh:
             save_file(dict(fresh), folder / VECTORS)
         if night == BOOTSTRAP and self._general is not None:
-            (folder / GENERAL).mkdir()
-            self._general.save(folder / GENERAL)
+            (folder / FIRST).mkdir()
+            self._general.save(folder / FIRST)
+            self._keep_asked(night, folder)
         if self._experts:
             save_file(dict(self._gate.rows), folder / ROWS)
         for name in (name for name, born in self._born.items() if born == night):
             (folder / name).mkdir()
             self._experts[name].save(folder / name)
-            (folder / "questions").mkdir()
-            self._asked[night].save(folder / "questions")
+            self._keep_asked(night, folder)
+
+    def _keep_asked(self, night: str, folder: Path) -> None:
+        (folder / QUESTIONS).mkdir()
+        self._asked[night].save(folder / QUESTIONS)
 
 
 def _there(asked: Questions, library: Library) -> Questions:

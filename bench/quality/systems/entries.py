@@ -28,6 +28,7 @@ from bench.quality.systems.ddr import Ddr
 from bench.quality.systems.every_night import EveryNight
 from bench.quality.systems.frozen import FLOOR, Floor
 from bench.quality.systems.full_ft import FullFineTuning
+from bench.quality.systems.lessons import LONG
 from bench.quality.systems.mixlora import MixLoraSystem
 from bench.quality.systems.one_lora import OneLora
 from bench.quality.systems.ours import Ours, Ungated, settings_of
@@ -52,8 +53,6 @@ ABOUT = {
     **qdc.ABOUT,
 }
 """What each row of the tables is, in a sentence."""
-LONG = 24 * 60.0
-"""Minutes that a night may train where time is not to decide."""
 
 
 @dataclass(frozen=True)

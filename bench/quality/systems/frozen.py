@@ -21,6 +21,7 @@ ABOUT = {
     "frozen": "the frozen encoder on the same index: nothing is ever learned",
     "bm25": "keyword search alone",
     "frozen+bm25": "the frozen encoder and keyword search, half and half everywhere",
+    "frozen+shares": "the same, with the share of words that the product chooses for each kind",
 }
 FLOOR = "frozen"
 SEED = 0
@@ -34,8 +35,9 @@ class Frozen(Ours):
         """Without shares that were chosen, all that is fused is fused half and half."""
         live = self.live
         retriever = Retriever(live.encoder, {}, Router(), live.index, {}, live.library.lexical)
-        legs: Mapping[str, Leg] = dict(zip(ABOUT, ("dense", "lexical", "both"), strict=True))
-        return {row: asking(live.library, retriever, leg) for row, leg in legs.items()}
+        legs: Mapping[str, Leg] = {"frozen": "dense", "bm25": "lexical", "frozen+bm25": "both"}
+        plain = {row: asking(live.library, retriever, leg) for row, leg in legs.items()}
+        return {**plain, "frozen+shares": asking(live.library, live.retriever, "both")}
 
 
 def frozen(root: Path, encoder: CachedEncoder) -> Frozen:

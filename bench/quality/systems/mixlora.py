@@ -15,9 +15,8 @@ import torch
 
 from bench.quality.stream import Night
 from bench.quality.systems.base import STEPS, Lived, Search
-from bench.quality.systems.lessons import ENOUGH, charged, questions_of
+from bench.quality.systems.lessons import ENOUGH, LONG, charged, questions_of
 from bench.quality.systems.on_floor import OnFloor
-from flows.settings import Settings
 from pipeline.composition.base import unit
 from pipeline.experts.energies import ASKED, cosines_of, shares_out
 from pipeline.experts.mixlora import FILE, MixLora
@@ -106,8 +105,7 @@ class MixLoraSystem(OnFloor):
     def _teach(self, made: Lessons) -> None:
         assert self._model is not None
         if self._model.open:
-            minutes = Settings().train_minutes
-            teach(self._model, made, minutes=minutes, seed=self.seed)
+            teach(self._model, made, minutes=LONG, seed=self.seed)
 
     def _fires(self, share: float) -> bool:
         return share >= RULES[self.name].delta

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.quality.cache import CachedEncoder
+from bench.quality.cache import DOCUMENT, QUERY, CachedEncoder
 from bench.quality.stream import BOOTSTRAP, Night
 from bench.quality.systems.answering import Always, asking, names_found
 from bench.quality.systems.base import STEPS, Lived, Search
@@ -59,13 +59,14 @@ class Ours:
         self.close()
         if not self.labels:
             batch = without_labels(batch)
-        began, saved = time.process_time(), self.encoder.saved
+        began, saved = time.process_time(), dict(self.encoder.saved_on)
         if night.name == BOOTSTRAP:
             shutil.rmtree(self.root, ignore_errors=True)
             told = bootstrap(self.root, [batch], settings=self.settings, loaded=self.encoder)
         else:
             told = self._night(batch)
-        cpu = by_step(told, time.process_time() - began, self.encoder.saved - saved)
+        spared = {side: now - saved[side] for side, now in self.encoder.saved_on.items()}
+        cpu = by_step(told, time.process_time() - began, spared)
         return lived(self.live, told, cpu)
 
     def _night(self, batch: Path) -> Told:
@@ -151,14 +152,15 @@ def lived(live: Live, told: Told, cpu: Mapping[str, float]) -> Lived:
     )
 
 
-def by_step(told: Told, spent: float, saved: float) -> dict[str, float]:
+def by_step(told: Told, spent: float, saved: Mapping[str, float]) -> dict[str, float]:
     """CPU seconds shared out as the wall seconds of the steps were; encodings that the cache had
-    are charged as when they were made."""
+    are charged as when they were made: queries, which a night hears to judge, to the gate."""
     cpu = dict.fromkeys(STEPS, 0.0)
     whole = sum(told.seconds.values()) or 1.0
     for step, seconds in told.seconds.items():
         cpu[STEP_OF[step]] += spent * seconds / whole
-    cpu["encode"] += saved
+    cpu["encode"] += saved[DOCUMENT]
+    cpu["gate"] += saved[QUERY]
     return cpu
 
 

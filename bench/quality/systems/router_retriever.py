@@ -56,8 +56,7 @@ class RouterRetriever(NightlyExperts):
 
     def _make_way(self, night: str, questions: Questions, live: Live) -> None:
         """Everybody's scores on tonight's queries, the newcomer's on those of earlier nights."""
-        order = np.random.default_rng(self.seed).permutation(len(questions))[:ASKED]
-        self._asked[night] = questions.take(sorted(order.tolist()))
+        self._asked[night] = questions.some(ASKED, np.random.default_rng(self.seed))
         newest = next(reversed(self._experts))
         for asked in self._asked:
             everybody = [FROZEN, *self._experts] if asked == night else [newest]
