@@ -6,7 +6,7 @@
 Both as they were after a night, asked about the domains of later nights: each domain's documents
 alone, encoded by each system, `test` queries. Of full fine-tuning a run keeps the newest weights
 alone: stop it after that night, or name a copy of its folder with --weights. Intervals are
-those of the tables: paired, over queries, 95 %.
+those of the tables: paired, over documents with all their queries, 95 %.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ import pyarrow as pa
 from safetensors.torch import load_model
 
 from bench.quality.asking import ask
-from bench.quality.domains import TEST, read_domains
+from bench.quality.collect import aims
+from bench.quality.domains import TEST, Domain, read_domains
 from bench.quality.profiles import profile_of
 from bench.quality.resampling import Draws, Floats, estimate
+from bench.quality.results import with_aims
 from bench.quality.run import Run, prepare
 from bench.quality.stream import Asked, Night, read_stream
 from bench.quality.systems.ddr import Ddr
@@ -122,7 +124,9 @@ def compared(scores: pa.Table, domains: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def measured(run: Run, nights: Sequence[Night], night: str, weights: Path) -> dict[str, Any]:
+def measured(
+    run: Run, domains: Mapping[str, Domain], nights: Sequence[Night], night: str, weights: Path
+) -> dict[str, Any]:
     """Every domain to come, asked in every voice."""
     asked = to_come(nights, night)
     with (
@@ -134,8 +138,9 @@ def measured(run: Run, nights: Sequence[Night], night: str, weights: Path) -> di
             for name, voice in speaking.items()
             for questions in asked
         ]
-    domains = [questions.domain for questions in asked]
-    return {"after": night, **compared(pa.concat_tables(tables), domains)}
+    names = [questions.domain for questions in asked]
+    scores = with_aims(pa.concat_tables(tables), aims(domains))
+    return {"after": night, **compared(scores, names)}
 
 
 def main() -> None:
@@ -149,9 +154,10 @@ def main() -> None:
     asked = parser.parse_args()
     stream, profile = read_stream(asked.stream), profile_of("full", ["ddr", "full-ft"])
     run = prepare(asked.data, stream, profile, asked.run, None)
-    nights = list(stream.nights(read_domains(asked.data, stream.domains, profile.share)))
+    domains = read_domains(asked.data, stream.domains, profile.share)
+    nights = list(stream.nights(domains))
     weights = asked.weights or run.shared.folder("full-ft", SEED)
-    tell(measured(run, nights, asked.night, weights), asked.out)
+    tell(measured(run, domains, nights, asked.night, weights), asked.out)
 
 
 if __name__ == "__main__":

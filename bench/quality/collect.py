@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import torch
 
 from bench.quality.cells import SCORES, Cells
-from bench.quality.domains import TEST, TEST_SEEN, read_domains
-from bench.quality.results import with_documents, write_scores
+from bench.quality.domains import TEST, TEST_SEEN, TRAIN, Domain, read_domains
+from bench.quality.machine import machine
+from bench.quality.results import Aim, with_aims, write_scores
 from bench.quality.run import Run
 from bench.quality.stream import Stream, named
 from bench.quality.systems.base import STEPS
@@ -47,6 +45,7 @@ def collect(run: Run) -> None:
         "code": sorted({state for system in systems.values() for state in system["code"]}),
         "detectors": json.loads(detectors.read_text("utf-8")) if detectors.exists() else {},
     }
+    domains = read_domains(run.data, run.stream.domains, run.profile.share)
     tables = [
         run.cells.scores(row, seed, night)
         for row in rows
@@ -54,21 +53,23 @@ def collect(run: Run) -> None:
         for night in nights_of(run.cells, row, run.stream)
     ]
     scores = pa.concat_tables([SCORES.empty_table(), *tables])
-    write_scores(with_documents(scores, _about(run)), run.out / PER_QUERY)
+    write_scores(with_aims(scores, aims(domains)), run.out / PER_QUERY)
     temporary = run.out / "results.tmp"
     temporary.write_text(json.dumps(page, indent=1, allow_nan=False) + "\n", "utf-8")
     os.replace(temporary, run.out / RESULTS)
 
 
-def _about(run: Run) -> dict[str, str]:
-    """Query -> the document it is about, as the stream names both."""
-    domains = read_domains(run.data, run.stream.domains, run.profile.share)
-    return {
-        named(name, query.id): named(name, min(id_ for _, id_ in query.grades))
-        for name, domain in domains.items()
-        for split in (TEST, TEST_SEEN)
-        for query in domain.queries.get(split, ())
-    }
+def aims(domains: Mapping[str, Domain]) -> dict[str, Aim]:
+    """Query -> what it is about, as the stream names both."""
+    found = {}
+    for name, domain in domains.items():
+        taught = {id_ for query in domain.queries.get(TRAIN, ()) for _, id_ in query.grades}
+        for split in (TEST, TEST_SEEN):
+            for query in domain.queries.get(split, ()):
+                about = {id_ for _, id_ in query.grades}
+                aim = Aim(named(name, min(about)), not about.isdisjoint(taught))
+                found[named(name, query.id)] = aim
+    return found
 
 
 def seeds_of(cells: Cells, row: str, stream: Stream) -> list[int]:
@@ -95,6 +96,9 @@ def _system(run: Run, row: str) -> dict[str, Any]:
         "about": ABOUT[row],
         "seeds": seeds,
         "code": sorted({page.get("code", "unknown") for n in nights for page in pages[n]}),
+        "processor": " and ".join(
+            sorted({p["processor"] for n in nights for p in pages[n] if "processor" in p})
+        ),
         "P": {night: _quality(run.cells, row, seeds, night) for night in nights},
         "outcomes": {n: [list(page["outcomes"]) for page in pages[n]] for n in nights},
         "accepted": {
@@ -158,24 +162,3 @@ def _quality(
 def _mean_sum(nights: Sequence[Sequence[float]]) -> float:
     """The sum over nights, as the mean over seeds."""
     return sum(sum(night) / len(night) for night in nights)
-
-
-def machine() -> dict[str, Any]:
-    """What the seconds were measured on."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "memory GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())

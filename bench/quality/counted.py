@@ -46,13 +46,18 @@ def cost(system: Mapping[str, Any]) -> float | None:
     >>> cost({"cpu_seconds": {"encode": 2.0, "train": 3.0, "search": 9.0}})
     5.0
     """
-    seconds = system.get("cpu_seconds")
-    return sum(seconds.get(step) or 0.0 for step in LEARNING) if seconds else None
+    spent = system.get("cpu_seconds")
+    return sum(spent.get(step) or 0.0 for step in LEARNING) if spent else None
 
 
-def training(system: Mapping[str, Any]) -> float | None:
-    """CPU seconds of training alone."""
-    return (system.get("cpu_seconds") or {}).get("train")
+def seconds(system: Mapping[str, Any], *steps: str) -> float | None:
+    """CPU seconds of some steps; None where one of them was not measured.
+
+    >>> seconds({"cpu_seconds": {"train": 3.0, "gate": 1.0}}, "train", "gate")
+    4.0
+    """
+    spent = system.get("cpu_seconds") or {}
+    return sum(spent[step] for step in steps) if spent.keys() >= {*steps} else None
 
 
 def ratio(ours: float | None, theirs: float | None) -> float | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from bench.draws import draw
+from bench.quality.goals import FAR
 from bench.quality.known import Domains, Few, Night, Rows, joined, kinds_of, taken
 from bench.quality.splits import Seen, false_alarms, misses
 from pipeline.detectors.base import Known, Method
@@ -28,8 +29,6 @@ from pipeline.kinds import spread
 from pipeline.layers import Array
 
 OURS = "layers"
-FAR = 0.9
-"""AUROC of ours from which on a left-out domain counts as far."""
 NEW, USUAL = 1000, 300
 """Documents of the left-out domain, and of each known kind, that an AUROC is read off at most."""
 

@@ -8,12 +8,12 @@ NONE = "–"
 
 
 def signed(value: float) -> str:
-    """A difference in points.
+    """A difference in points; a bound a little below zero is seen to be below it.
 
-    >>> signed(0.0123), signed(-0.00004)
-    ('+1.2', '+0.0')
+    >>> signed(0.0123), signed(-0.0002), signed(0.0)
+    ('+1.2', '-0.0', '+0.0')
     """
-    return f"{round(100 * value, 1) + 0.0:+.1f}"
+    return f"{100 * value:+.1f}"
 
 
 def points(found: Estimate | None) -> str:

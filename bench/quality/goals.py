@@ -15,12 +15,14 @@ from bench.quality.resampling import Estimate
 from bench.quality.summary import FROZEN, Evidence
 
 OURS, DENSE, UNLABELLED = "ours", "ours-dense", "ours-no-labels"
-FUSION, LEXICAL = "frozen+bm25", "bm25"
+FUSION, SHARES, LEXICAL = "frozen+bm25", "frozen+shares", "bm25"
 OUR_DETECTOR = "layers"
 CONTINUAL = ("one-lora", "expert-every-night", "never-growing", "full-ft")
 CEILINGS = ("joint-lora", "joint-full-ft")
 SLACK = 0.005
 """Half a point: what a mean may lose."""
+FAR = 0.9
+"""AUROC of our detector from which on a domain that is left out counts as far."""
 WORDS = ("met", "not met", "partly measured", "not measured")
 
 
@@ -85,7 +87,7 @@ def above_the_baselines(evidence: Evidence) -> Verdict:
     found = {one: summary.gain(evidence, DENSE, one) for one in CONTINUAL}
     there = {one: gain for one, gain in found.items() if gain is not None}
     told = ", ".join(f"{one} {points(gain)}" for one, gain in there.items())
-    return _all(told, [gain.value > 0 for gain in there.values()], len(there) == len(CONTINUAL))
+    return _all(told, [gain.above for gain in there.values()], len(there) == len(CONTINUAL))
 
 
 def _all(told: str, held: Sequence[bool], complete: bool) -> Verdict:
@@ -105,8 +107,13 @@ def near_the_ceiling(evidence: Evidence) -> Verdict:
     ceiling, ours = _ceiling(evidence), summary.average(evidence, DENSE)
     if ceiling is None or ours is None:
         return NOTHING
-    share = ours.value / ceiling[1]
-    return Verdict(f"{percent(share)} of {ceiling[0]}", share >= 0.97)
+    share, floor = ours.value / ceiling[1], summary.average(evidence, FROZEN)
+    told = f"{percent(share)} of {ceiling[0]}"
+    if floor is not None:
+        gained = counted.ratio(ours.value - floor.value, ceiling[1] - floor.value)
+        told += f", {percent(gained)} of what that gains over {FROZEN}"
+    complete = all(one in evidence.results.systems for one in CEILINGS)
+    return _all(told, [share >= 0.97], complete)
 
 
 def cheaper_than_the_ceiling(evidence: Evidence) -> Verdict:
@@ -157,7 +164,7 @@ def unlabelled_above(evidence: Evidence) -> Verdict:
 
 
 def no_gain_from_remembering(evidence: Evidence) -> Verdict:
-    """What gains on `test_seen` and loses on `test` has learned what gets asked about."""
+    """What surely gains on `test_seen` and surely loses on `test` has learned what gets asked."""
     systems = [one for one in (OURS, DENSE) if one in evidence.results.systems]
     bad, compared = [], 0
     for system in systems:
@@ -221,18 +228,24 @@ def grows_little(evidence: Evidence) -> Verdict:
 
 def trains_little(evidence: Evidence) -> Verdict:
     ours, theirs = (evidence.results.systems.get(one, {}) for one in (OURS, "full-ft"))
-    share = counted.ratio(counted.training(ours), counted.training(theirs))
+    share = counted.ratio(counted.seconds(ours, "train"), counted.seconds(theirs, "train"))
     if share is not None and not _on_one_processor(evidence, OURS, "full-ft"):
         return APART
-    return NOTHING if share is None else Verdict(percent(share), share <= 0.25)
+    if share is None:
+        return NOTHING
+    judged_too = counted.ratio(
+        counted.seconds(ours, "train", "gate"), counted.seconds(theirs, "train", "encode")
+    )
+    told = f"{percent(share)}; trials and judging over training and encoding: {percent(judged_too)}"
+    return Verdict(told, share <= 0.25)
 
 
 GOALS = (
-    Goal("no domain gains on test_seen and loses on test", no_gain_from_remembering),
+    Goal("no domain surely gains on test_seen and surely loses on test", no_gain_from_remembering),
     _on_expert_domains(DENSE, FROZEN, 0.05, sure=False),
     Goal(f"{DENSE}: no domain more than 0.5 points below {FROZEN}", no_domain_below),
     Goal(f"{DENSE} within 0.5 points of the oracle route", near_the_oracle),
-    Goal(f"{DENSE} above every continual baseline", above_the_baselines),
+    Goal(f"{DENSE} surely above every continual baseline", above_the_baselines),
     Goal(f"{DENSE} at least 97 % of the joint ceiling", near_the_ceiling),
     Goal(f"{DENSE} at a tenth of the ceiling's CPU time", cheaper_than_the_ceiling),
     Goal("BWT no worse than -0.5 points", forgets_nothing),
@@ -242,8 +255,8 @@ GOALS = (
     Goal("without labels, no domain surely below the frozen encoder", unlabelled_never_below),
     Goal("without labels, above the frozen encoder on average", unlabelled_above),
     Goal("decisions accepted on all nights but one at most, in every seed", decides_right),
-    Goal("false spawns at most 1 %", _rate("false_alarm")),
-    Goal("new domains missed at most 1 %", _rate("miss")),
+    Goal("known text called new in at most 1 % of drawn nights", _rate("false_alarm")),
+    Goal("far new domains missed in at most 1 % of drawn nights", _rate("miss")),
     Goal("detection by layers beats the last layer and each published rule", sees_more),
     Goal("parameters of all experts below 10 % of the encoder's", grows_little),
     Goal("expert training at most 25 % of full fine-tuning's CPU time", trains_little),

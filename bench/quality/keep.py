@@ -4,7 +4,8 @@
 
 RUN and KEPT are folders with results. Rows are taken that came to the last night; both runs must be
 of the same nights, domains, encoder and share of documents, and a row with fewer seeds takes no
-place. Each row goes on naming the state of the code and the processor that made it.
+place. Each row goes on naming the state of the code and the processor that made it, and what the
+frozen encoder scored beside it: where that differs, "over the frozen encoder" says so much less.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.quality.resampling import Draws
 from bench.quality.results import (
-    ABOUT,
+    NAMED,
     PAGE,
     SCORES,
     Results,
+    aims_of,
     read,
-    with_documents,
+    with_aims,
     write_scores,
 )
+from bench.quality.summary import FROZEN
 from bench.quality.systems import entries
 from nightshift.errors import NightshiftError, UsageError
 
@@ -40,12 +44,12 @@ def kept_with(kept: Results, run: Results) -> Results:
     """The kept results with the rows of the run in them."""
     fresh = [row for row, system in run.systems.items() if run.last in system["P"]]
     _refuse_strangers(kept, run, fresh)
-    systems = {**_processed(kept), **{row: _processed(run)[row] for row in fresh}}
+    systems = {**_signed(kept), **{row: _signed(run)[row] for row in fresh}}
     ordered = {row: systems[row] for row in entries.ABOUT if row in systems}
     page = {
         **kept.page,
         "command": f"nightshift bench quality --data DIR --stream {run.page['stream']}"
-        f" --profile {run.page['profile']} --systems SYSTEM --seeds SEEDS",
+        f" --profile {run.page['profile']} --systems ROW --seeds AS_BELOW --out RUN",
         "profile": run.page["profile"],
         "versions": run.page["versions"],
         "machine": run.page["machine"],
@@ -81,19 +85,30 @@ def _encoder(results: Results) -> set[int]:
     return {system["encoder_parameters"] for system in results.systems.values()}
 
 
-def _processed(results: Results) -> Mapping[str, dict[str, Any]]:
+def _signed(results: Results) -> Mapping[str, dict[str, Any]]:
+    """Each row with what it was measured on, and beside."""
     return {
-        row: {**system, "processor": results.processor(row)}
+        row: {
+            **system,
+            "processor": results.processor(row),
+            "floor": system.get("floor", _floor(results)),
+        }
         for row, system in results.systems.items()
     }
+
+
+def _floor(results: Results) -> float:
+    """What the frozen encoder scores after the last night, mean over domains and seeds."""
+    cells = results.systems[FROZEN]["P"][results.last].values()
+    return float(np.mean([np.mean(cell["nDCG@10"]) for cell in cells if "nDCG@10" in cell]))
 
 
 def _scores(kept: pa.Table, run: pa.Table, fresh: list[str], rows: list[str]) -> pa.Table:
     old = kept.filter(pc.is_in(kept["system"], pa.array(sorted({*rows} - {*fresh}), pa.string())))
     new = run.filter(pc.is_in(run["system"], pa.array(fresh, pa.string())))
-    if ABOUT in run.column_names:
-        about = dict(zip(run["query"].to_pylist(), run[ABOUT].to_pylist(), strict=True))
-        old, new = with_documents(old, about), with_documents(new, about)
+    if NAMED in run.column_names:
+        aims = aims_of(run)
+        old, new = with_aims(old, aims), with_aims(new, aims)
     return pa.concat_tables([old, new.cast(old.schema)])
 
 

@@ -17,12 +17,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from bench.quality.results import ABOUT, KEYS
+from bench.quality.results import ABOUT, KEYS, NAMED
 from nightshift.errors import NightshiftError
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+UNNAMED = "test_seen, unnamed"
+"""Queries that the data call seen though no training query names what they are about."""
 
 Floats = npt.NDArray[np.float64]
 Measure = Literal["ndcg", "recall"]
@@ -76,6 +79,14 @@ class Group:
     recall: Floats
     """NaN where a query had not arrived yet."""
 
+    def asked(self, night: str) -> npt.NDArray[np.bool_]:
+        """Of each query whether it was asked after that night; all systems are asked the same."""
+        columns = [column for (at, _), column in self.columns.items() if at == night]
+        if not columns:
+            return np.zeros(len(self.about), bool)
+        there: npt.NDArray[np.bool_] = ~np.isnan(self.ndcg[:, columns[0]])
+        return there
+
 
 @dataclass
 class Draws:
@@ -84,36 +95,50 @@ class Draws:
     scores: pa.Table
     seed: int = 0
     _groups: dict[tuple[str, str], Group] = field(init=False)
-    _cells: dict[tuple[str, str, Measure], Floats] = field(init=False, default_factory=dict)
+    _cells: dict[tuple[str, str, Measure, tuple[str, ...]], Floats] = field(
+        init=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         self._groups = _grouped(self.scores)
 
     def cell(
-        self, system: str, night: str, domain: str, split: str, measure: Measure = "ndcg"
+        self,
+        system: str,
+        night: str,
+        domain: str,
+        split: str,
+        measure: Measure = "ndcg",
+        nights: tuple[str, ...] = (),
     ) -> Floats | None:
-        """None where the system was not measured on that domain after that night."""
+        """None where the system was not measured on that domain after that night. With `nights`,
+        of the queries alone that were asked after each of them.
+        """
         group = self._groups.get((domain, split))
         if group is None or (night, system) not in group.columns:
             return None
-        key = (domain, split, measure)
+        key = (domain, split, measure, nights)
         if key not in self._cells:
             weights = _weights(group.about, zlib.crc32(f"{domain}/{split}".encode()), self.seed)
-            self._cells[key] = _means(getattr(group, measure), weights)
+            rows = np.ones(len(group.about), bool)
+            for one in nights:
+                rows &= group.asked(one)
+            self._cells[key] = _means(getattr(group, measure)[rows], weights[:, rows])
         return self._cells[key][:, group.columns[night, system]]
 
     def queries(self, night: str, domain: str, split: str) -> int:
         """How many queries were asked of that domain after that night."""
         group = self._groups.get((domain, split))
-        if group is None:
-            return 0
-        asked = [group.ndcg[:, i] for (at, _), i in group.columns.items() if at == night]
-        return int(np.count_nonzero(~np.isnan(asked[0]))) if asked else 0
+        return 0 if group is None else int(np.count_nonzero(group.asked(night)))
 
 
 def _grouped(scores: pa.Table) -> dict[tuple[str, str], Group]:
     if ABOUT not in scores.column_names:  # every query is about a document of its own
         scores = scores.append_column(ABOUT, scores["query"])
+    if NAMED in scores.column_names:
+        strange = pc.and_(pc.equal(scores["split"], "test_seen"), pc.invert(scores[NAMED]))
+        split = pc.if_else(strange, UNNAMED, scores["split"])
+        scores = scores.set_column(scores.column_names.index("split"), "split", split)
     means = scores.group_by(list(KEYS), use_threads=False).aggregate(
         [("ndcg", "mean"), ("recall", "mean"), (ABOUT, "min")]
     )

@@ -19,10 +19,13 @@ from nightshift.errors import NightshiftError
 
 PAGE, SCORES = "results.json", "scores.parquet"
 SPLITS = ("test", "test_seen")
-"""`test`, the headline: documents that no training query names; `test_seen`: the others."""
+"""`test`, the headline: documents that no training query names. `test_seen`: documents that one
+does name; data may call queries so that are none, and these are in no table (NAMED)."""
 KEYS = ("domain", "split", "night", "system", "query")
 ABOUT = "about"
 """The document that a query is about; where there are several, the first."""
+NAMED = "named"
+"""Whether a training query names a document that the query is about."""
 RUN = "nightshift bench quality --data DIR --stream FILE --out DIR"
 
 
@@ -79,11 +82,27 @@ def read(folder: Path) -> Results:
     return Results(page, scores)
 
 
-def with_documents(scores: pa.Table, about: Mapping[str, str]) -> pa.Table:
-    """The scores with the document that each query is about."""
-    documents = [about[query] for query in scores["query"].to_pylist()]
-    bare = scores.drop_columns([ABOUT]) if ABOUT in scores.column_names else scores
-    return bare.append_column(ABOUT, pa.array(documents, pa.string()))
+@dataclass(frozen=True)
+class Aim:
+    """What is known of a query beside its scores: the columns ABOUT and NAMED."""
+
+    about: str
+    named: bool
+
+
+def with_aims(scores: pa.Table, aims: Mapping[str, Aim]) -> pa.Table:
+    """The scores with what each query is about."""
+    each = [aims[query] for query in scores["query"].to_pylist()]
+    there = [name for name in (ABOUT, NAMED) if name in scores.column_names]
+    bare = scores.drop_columns(there)
+    bare = bare.append_column(ABOUT, pa.array([aim.about for aim in each], pa.string()))
+    return bare.append_column(NAMED, pa.array([aim.named for aim in each], pa.bool_()))
+
+
+def aims_of(scores: pa.Table) -> dict[str, Aim]:
+    """What a table with both columns knows of its queries."""
+    columns = (scores[name].to_pylist() for name in ("query", ABOUT, NAMED))
+    return {query: Aim(about, named) for query, about, named in zip(*columns, strict=True)}
 
 
 def write_scores(scores: pa.Table, path: Path) -> None:

@@ -25,6 +25,7 @@ from bench.quality.cells import Cells
 from bench.quality.clock import Clock
 from bench.quality.code import state_of_code
 from bench.quality.domains import read_domains
+from bench.quality.machine import processor
 from bench.quality.profiles import Profile
 from bench.quality.stream import Night, Stream
 from bench.quality.systems.base import System
@@ -184,6 +185,7 @@ def _lived(run: Run, course: Course, system: System, night: Night) -> dict[str, 
         "night": night.name,
         "code": state_of_code(),
         **lived.as_json(),
+        "processor": processor(),
         "wall_seconds": time.monotonic() - began,
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }

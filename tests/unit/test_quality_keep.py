@@ -11,7 +11,7 @@ from made_up import made_up, made_up_folder
 
 from bench.quality import keep
 from bench.quality.keep import kept_with
-from bench.quality.results import PAGE, Results, read, with_documents
+from bench.quality.results import PAGE, Aim, Results, aims_of, read, with_aims
 from nightshift.errors import UsageError
 
 
@@ -67,10 +67,24 @@ def test_another_encoder_is_refused(kept: Results) -> None:
 def test_the_kept_rows_learn_what_their_queries_are_about(kept: Results) -> None:
     """A run knows; what was kept before anybody asked does not."""
     run = measured_on(made_up("ours", "ours-dense"), "new", "bbb")
-    about = {query: f"document {int(query[1:]) // 4}" for query in run.scores["query"].to_pylist()}
-    both = kept_with(kept, replace(run, scores=with_documents(run.scores, about)))
-    told = zip(both.scores["query"].to_pylist(), both.scores["about"].to_pylist(), strict=True)
-    assert dict(told) == about
+    aims = {
+        query: Aim(f"document {int(query[1:]) // 4}", query == "q7")
+        for query in run.scores["query"].to_pylist()
+    }
+    both = kept_with(kept, replace(run, scores=with_aims(run.scores, aims)))
+    assert aims_of(both.scores) == aims
+
+
+def test_a_row_goes_on_naming_the_floor_that_stood_beside_it(kept: Results) -> None:
+    run = measured_on(lowered(made_up("ours", "ours-dense")), "new", "bbb")
+    for row in run.page["systems"].values():
+        cells = row["P"][run.last].values()
+        for cell in cells:
+            cell["nDCG@10"] = [score - 0.1 for score in cell["nDCG@10"]]
+    both = kept_with(kept, run)
+    assert both.systems["ours"]["floor"] == pytest.approx(0.37)
+    assert both.systems["one-lora"]["floor"] == pytest.approx(0.27)
+    assert kept_with(both, run).systems["ours"]["floor"] == pytest.approx(0.37)
 
 
 def test_a_row_that_has_not_come_to_the_last_night_is_left_out(kept: Results) -> None:

@@ -12,7 +12,7 @@ from made_up import made_up, made_up_folder
 
 from bench.quality import counted, summary
 from bench.quality.resampling import Draws, estimate
-from bench.quality.results import Results, read, with_documents
+from bench.quality.results import Aim, Results, read, with_aims
 from bench.quality.summary import Evidence
 from nightshift.errors import NightshiftError
 
@@ -193,11 +193,47 @@ def test_queries_about_one_document_are_drawn_together() -> None:
     """Of 60 queries, six about each of ten documents, which all score alike, ten are witnesses."""
     values = np.repeat(np.random.default_rng(0).normal(0.1, 0.3, 10), 6)
     results = scores({("a", "n1", "x"): values.tolist(), ("b", "n1", "x"): [0.0] * 60})
-    about = {f"q{place:04}": f"document {place // 6}" for place in range(60)}
-    together = Results(results.page, with_documents(results.scores, about))
+    aims = {f"q{place:04}": Aim(f"document {place // 6}", False) for place in range(60)}
+    together = Results(results.page, with_aims(results.scores, aims))
     singly, jointly = (summary.gain(Evidence(one), "a", "b") for one in (results, together))
     assert singly is not None
     assert jointly is not None
     assert singly.value == jointly.value == pytest.approx(values.mean())
     width = jointly.high - jointly.low
     assert 2.0 < width / (singly.high - singly.low) < 3.0, "about the root of six"
+
+
+def test_nobody_forgets_what_was_not_asked_before() -> None:
+    """A hundred more questions come later: on those of the first night nothing has changed."""
+    old, more = [0.5] * 100, [0.0] * 100
+    results = scores(
+        {
+            ("frozen", "n1", "x"): old,
+            ("a", "n1", "x"): [0.6] * 100,
+            ("frozen", "n2", "x"): old + more,
+            ("a", "n2", "x"): [0.6] * 100 + [0.4] * 100,
+        }
+    )
+    assert value(summary.backward(Evidence(results), "a")) == pytest.approx(0.0)
+    assert value(summary.raw_backward(Evidence(results), "a")) == pytest.approx(0.0)
+    assert value(summary.gain(Evidence(results), "a", "frozen")) == pytest.approx(0.25)
+
+
+def test_seen_is_only_what_a_training_query_names() -> None:
+    """On top of a hundred queries, as many that the data call seen, about what nobody asked."""
+    results, lines = made_up(), made_up().scores.to_pylist()
+    more = [
+        line | {"query": f"more{line['query']}", "ndcg": 0.0}
+        for line in lines
+        if line["split"] == "test_seen"
+    ]
+    table = pa.Table.from_pylist(lines + more, results.scores.schema)
+    aims = {query: Aim(query, not query.startswith("more")) for query in table["query"].to_pylist()}
+    found = Evidence(Results(results.page, with_aims(table, aims)))
+    assert value(summary.average(found, "frozen", "test_seen")) == pytest.approx(0.37)
+    assert found.draws.queries("n02", "old", "test_seen") == 100
+    assert summary.disagreements(found), "results.json is of all that the data call seen"
+    one_less = aims | {"q0": Aim("q0", False)}
+    few = Evidence(Results(results.page, with_aims(results.scores, one_less)))
+    assert summary.average(few, "frozen", "test_seen") is None, "99 are too few to tell"
+    assert not summary.disagreements(few)

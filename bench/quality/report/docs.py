@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.quality import counted, summary
 from bench.quality.figures import NONE, level, percent, points
-from bench.quality.goals import CEILINGS, CONTINUAL, DENSE, FUSION, LEXICAL, OURS
+from bench.quality.goals import CEILINGS, CONTINUAL, DENSE, FUSION, LEXICAL, OURS, SHARES
 from bench.quality.report.markdown import headline, markdown
 from bench.quality.report.table import Table
 from bench.quality.report.tables import tables
@@ -23,7 +23,7 @@ RESULTS, README = Path("docs/results.md"), Path("README.md")
 KEPT = Path("bench/results/quality")
 OPENING, CLOSING = "<!-- results -->", "<!-- /results -->"
 NO_RESULT = "No run has been kept yet, so there is no figure here."
-SHORT = (FROZEN, LEXICAL, FUSION, OURS, DENSE, *CONTINUAL, *CEILINGS)
+SHORT = (FROZEN, LEXICAL, FUSION, SHARES, OURS, DENSE, *CONTINUAL, *CEILINGS)
 WRITE = "python -m bench.quality.report DIR --docs"
 
 

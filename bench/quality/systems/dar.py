@@ -3,13 +3,15 @@
 What is theirs is how experts are made, composed and asked for. When one is grown is decided by our
 detector: they do not say how they would know. Keyword search is left out, experts are on the query
 side, and documents never move. With the answer in sight, a query is routed by the mean of its
-vector and its answer's, as the published figures are: nobody who searches could do that.
+vector and its answer's, which nobody who searches could do. The published figures see the answer
+too, by prototypes of its own; here both meet the prototypes of queries.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ SETTINGS: Mapping[str, Any] = {"router": "margin", "compose": "blend", "side": Q
 ABOUT = {
     "dar": "DAR (arXiv 2605.31229): the nearest prototype's LoRA, or the two nearest merged",
     "dar-hard": "the same experts, always the nearest prototype's alone",
-    "dar-sighted": "DAR with the answer in sight: routed by query and answer together",
+    "dar-sighted": "DAR with the answer in sight: query and answer meet the prototypes together",
 }
 
 
@@ -40,15 +42,20 @@ class Dar(Ours):
     """The same nights for all its rows."""
 
     rows: Sequence[str] = tuple(ABOUT)
-    _answers: dict[tuple[str, str], list[str]] = field(default_factory=dict, init=False)
+
+    @property
+    def _sheet(self) -> Path:
+        """The answers of what may be asked after the last night that was lived through."""
+        return self.root.with_name("answers.json")
 
     def live_through(self, night: Night, batch: Path) -> Lived:
-        self._answers = {
-            (asked.domain, text): list(grades)
-            for asked in night.asked
-            for text, grades in zip(asked.texts, asked.grades, strict=True)
-        }
-        return super().live_through(night, batch)
+        lived = super().live_through(night, batch)
+        sheet: dict[str, dict[str, list[str]]] = {}
+        for asked in night.asked:
+            of_domain = sheet.setdefault(asked.domain, {})
+            of_domain |= zip(asked.texts, map(list, asked.grades), strict=True)
+        self._sheet.write_text(json.dumps(sheet), "utf-8")
+        return lived
 
     def searches(self) -> Mapping[str, Search]:
         live, router = self.live, self.live.retriever.router
@@ -64,7 +71,8 @@ class Dar(Ours):
     ) -> list[list[str]]:
         live = self.live
         number_of = {name: number for (_, name), number in live.library.number_of.items()}
-        answers = [[number_of[name] for name in self._answers[domain, query]] for query in queries]
+        sheet = json.loads(self._sheet.read_text("utf-8"))[domain]
+        answers = [[number_of[name] for name in sheet[query]] for query in queries]
         peeking = Peeking(router, _answer_vectors(live.library, answers))
         return names_found(live.library, routed(live.retriever, peeking), queries, k)
 
