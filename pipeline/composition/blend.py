@@ -1,10 +1,12 @@
 """One pass through a weighted sum of experts: what the published systems do.
 
-    q = normalise( encoder_{Σ_e w_e θ_e}(q) ),   θ_frozen = 0
+    q = normalise( encoder_{Σ_e w_e θ_e}(q) ),   θ_frozen = 0 for LoRA
 
 For LoRA, θ_e are updates B_e A_e: the merge of the experts nearest to a query in DAR
 (arXiv 2605.31229), which core space computes too, without loss. For prefixes they are keys and
-values: DDR (arXiv 2602.22547), P = Σ_e b_e P_e. Nothing of the frozen vector is kept.
+values: DDR (arXiv 2602.22547), P = Σ_e b_e P_e, where a prefix of zeros is attended to and is not
+the frozen encoder: small weights move a query as large ones do, unless the encoder has a general
+prefix. Nothing of the frozen vector is kept.
 """
 
 from __future__ import annotations

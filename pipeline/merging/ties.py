@@ -1,6 +1,8 @@
 """TIES: small changes are dropped, signs are elected, and those that disagree stay out.
 
-    keep the KEPT largest entries of each;  sign = sign(Σ w_t M_t);  mean of w_t M_t of that sign
+    keep the KEPT largest entries of each;  sign = sign(Σ w_t M_t);  mean of T w_t M_t of that sign
+
+T matrices of weights that sum to one: of equal ones the mean is of those that agree, twins are kept.
 
 P. Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", NeurIPS 2023. The
 arithmetic is peft's.
@@ -18,6 +20,8 @@ def ties(matrices: list[torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
     """
     >>> up, down = torch.tensor([[4.0, 0.1]]), torch.tensor([[-1.0, 0.2]])
     >>> ties([up, down], torch.tensor([0.5, 0.5]))
-    tensor([[2., 0.]])
+    tensor([[4., 0.]])
+    >>> ties([up, up], torch.tensor([0.5, 0.5]))
+    tensor([[4., 0.]])
     """
-    return peft_ties(matrices, weights.to(matrices[0].dtype), KEPT)
+    return peft_ties(matrices, len(matrices) * weights.to(matrices[0].dtype), KEPT)

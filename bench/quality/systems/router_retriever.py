@@ -84,7 +84,8 @@ class RouterRetriever(NightlyExperts):
         """Expert -> its pilots, at most one a night."""
         pilots: dict[str, list[Vectors]] = {}
         for night, asked in self._asked.items():
-            names = [name for of, name in self._scores if of == night]
+            # In the order of birth: of those who answer equally well the first has the query.
+            names = [name for name in (FROZEN, *self._experts) if (night, name) in self._scores]
             table = np.stack([self._scores[night, name] for name in names])
             vectors = each_once(asked)[1]
             best = table.argmax(axis=0)
