@@ -2,7 +2,8 @@
 
     keep the KEPT largest entries of each;  sign = sign(Σ w_t M_t);  mean of T w_t M_t of that sign
 
-T matrices of weights that sum to one: of equal ones the mean is of those that agree, twins are kept.
+T matrices, whose weights sum to one: with equal ones it is the mean of those that agree, and twins
+are kept as they are.
 
 P. Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", NeurIPS 2023. The
 arithmetic is peft's.

@@ -103,6 +103,26 @@ def test_a_query_about_documents_of_several_folds_neither_teaches_nor_judges_acr
     assert all(not taught & judged for taught, judged in record.events)
 
 
+def test_what_is_live_is_asked_each_query_once_however_many_candidates_there_are(
+    ground: Trial, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experts = {name: ground.fresh(name) for name in ("e1", "e2")}
+    live = Retriever(ground.live.encoder, experts, ground.live.router, library.index())
+    two = Trial(live, library, ground.others, minutes=5, seed=0)
+    asked_live: list[tuple[Pair, ...]] = []
+
+    def spy_hear(retriever: Retriever, questions: Questions, library: Library) -> Any:
+        if retriever is live:
+            asked_live.append(questions.pairs)
+        return hear(retriever, questions, library)
+
+    monkeypatch.setattr(trial, "hear", spy_hear)
+    questions = about(ground.live.encoder, "law")
+    first, second = (two.existing("k2", questions, expert) for expert in experts.values())
+    assert first.verdict == second.verdict, "both are untaught"
+    assert len(asked_live) == len(set(asked_live)) >= 2, "the law, and what may be lost of the sea"
+
+
 def test_folds_are_dealt_by_document_and_about_equal() -> None:
     folds = [crossfit.fold_of(("law", str(number))) for number in range(3000)]
     assert np.bincount(folds).tolist() == pytest.approx([1000] * crossfit.FOLDS, abs=80)
