@@ -218,8 +218,21 @@ class Trial:
         fresh: Mapping[str, Expert] | None = None,
         overlay: Overlay | None = None,
     ) -> Gains:
-        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query."""
-        return self.tried(router, asked, fresh, overlay).gains
+        """nDCG@10 through `router` minus nDCG@10 of what is live, query by query.
+
+        Whoever takes the same route as before finds what was found before, and is not asked.
+        """
+        texts, vectors = each_once(asked)
+        routes = zip(self.live.router.route(vectors), router.route(vectors), strict=True)
+        same = [was == now and not now.keys() & (fresh or {}).keys() for was, now in routes]
+        moved = {text for text, stays in zip(texts, same, strict=True) if not stays}
+        values = np.zeros(len(texts))
+        if moved:
+            again = asked.where(lambda pair: pair.query in moved)
+            values[~np.array(same)] = self.tried(router, again, fresh, overlay).gains.values
+        number_of, answers = self.library.number_of, asked.answers
+        about = [frozenset(number_of[key] for key in answers[text]) for text in texts]
+        return Gains.of(values, about)
 
     def tried(
         self,
