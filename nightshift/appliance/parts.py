@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.mirror import QUIET_AND_QUICK
+from nightshift.appliance import place
 from nightshift.appliance.child import Command
 from nightshift.appliance.ports import HOST
 from nightshift.appliance.watch import Part
@@ -34,15 +35,24 @@ def api_of(port: int) -> str:
 
 def at(api: str, folder: Path) -> dict[str, str]:
     """The environment of whoever talks to the Prefect server of this `up`."""
-    return {**QUIETLY, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api}
+    return {
+        **QUIETLY,
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_URL": api,
+        "PREFECT_API_AUTH_STRING": place.password(folder),
+    }
 
 
 def prefect(folder: Path, port: int) -> Part:
-    """A Prefect server on SQLite, in a home of its own that keeps it out of the user's."""
+    """A Prefect server on SQLite, in a home of its own that keeps it out of the user's; it listens
+    to nobody without the password, and answers no page but its own."""
+    address = f"http://{HOST}:{port}"
     changes = {
         **at(api_of(port), folder),
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": place.password(folder),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
         "PREFECT_API_DATABASE_CONNECTION_URL": None,
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": None,
     }
@@ -51,7 +61,7 @@ def prefect(folder: Path, port: int) -> Part:
         Command((*PYTHON, "prefect", "server", "start"), changes),
         _log(folder, "prefect"),
         works=_answers(f"{api_of(port)}/health"),
-        told=lambda: f"http://{HOST}:{port}",
+        told=lambda: f"{address}, which asks for what {folder / place.PASSWORD} holds",
     )
 
 

@@ -3,6 +3,7 @@
     STORE.up/running.json   who runs it, since when, and where its parts answer
     STORE.up/lock           held by it, and let go by the kernel when it dies
     STORE.up/prefect/       Prefect's home: its SQLite file
+    STORE.up/password       what its Prefect server wants to hear from whoever talks to it
     STORE.up/logs/          what each part prints; `.1` is from the time before
 
 Nothing in it is the truth about the store: delete the folder, and the schedule's history is gone.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +27,7 @@ from nightshift.appliance.ports import past_proxies
 from nightshift.errors import StoreBusy
 from state import durable, lock
 
+PASSWORD = "password"
 CLOCKS_MAY_DIFFER = 5.0
 """Seconds: the kernel tells when a process began in another clock than the one people set."""
 
@@ -40,6 +43,8 @@ class Running:
     prefect: str
     search: str
     mlflow: str | None
+    alone: bool = False
+    """Whether the Prefect server is its own."""
 
     @property
     def alive(self) -> bool:
@@ -74,10 +79,25 @@ def read(folder: Path) -> Running | None:
 
 def turn_to(store: Path) -> None:
     """Before Prefect is imported: PREFECT_API_URL is that of the running `up`, unless it is set."""
-    running = read(folder_of(store))
-    if running is not None and running.alive:
-        os.environ.setdefault("PREFECT_API_URL", running.prefect)
-        past_proxies()
+    folder = folder_of(store)
+    running = read(folder)
+    if running is None or not running.alive:
+        return
+    if running.alone and "PREFECT_API_URL" not in os.environ:
+        os.environ["PREFECT_API_AUTH_STRING"] = password(folder)
+    os.environ.setdefault("PREFECT_API_URL", running.prefect)
+    past_proxies()
+
+
+def password(folder: Path) -> str:
+    """What the Prefect server of this place wants to hear, the same at every start.
+
+    Without it whoever reaches the port, a page in a browser for one, could have it run anything.
+    """
+    file = folder / PASSWORD
+    if not file.is_file():
+        durable.replace(file, f"nightshift:{secrets.token_urlsafe(24)}\n".encode())
+    return file.read_text("utf-8").strip()
 
 
 def write(folder: Path, running: Running) -> None:

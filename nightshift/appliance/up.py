@@ -68,7 +68,7 @@ def live(wanted: Wanted, tell: Tell) -> None:
             os.environ.update(parts.at(own, folder))
         _check_schedule(wanted, own)
         wanted.inbox.mkdir(exist_ok=True)
-        running = _running(wanted, to)
+        running = replace(_running(wanted, to), alone=own is not None)
         place.write(folder, running)
         tell(f"nightshift up: {wanted.store}, version {shelf.head().version}; {wanted.inbox}")
         news = News(tell)

@@ -106,6 +106,7 @@ class Versions:
         async with self._moving:
             stamp = _stamp(self.store.root)
             if stamp == self._stamp:
+                self.problem = None  # what was wrong has passed
                 return
             purged = self._stamp is not None and stamp[1] != self._stamp[1]
             opened = await self._open(None, () if purged else self._all())

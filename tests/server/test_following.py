@@ -62,6 +62,17 @@ def test_a_new_version_is_served_without_a_restart(serve: Serve, store: Store) -
     assert "nightshift_live_version 4.0" in client.get("/metrics").text
 
 
+def test_what_was_wrong_for_a_moment_is_well_again(serve: Serve, store: Store) -> None:
+    """The store's disk is away for a second; HEAD is what it was when it is back."""
+    client = serve(store)
+    head, away = store.root / "HEAD", store.root / "HEAD.away"
+    assert client.get("/health").status_code == 200
+    head.rename(away)
+    until(lambda: client.get("/health").status_code == 503)
+    away.rename(head)
+    until(lambda: client.get("/health").status_code == 200)
+
+
 def test_a_rollback_is_served_when_it_returns(serve: Serve, store: Store) -> None:
     client = serve(store, door=Door(token="t"))
     before = pages(store, 2)

@@ -5,6 +5,7 @@ One appliance lives through all of it, in the order of the tests.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -87,11 +89,15 @@ class Appliance:
         wait_until(heard, sign, self.said)
 
     def ask(self, path: str, page: Any = None) -> Any:
-        """What Prefect's REST interface says."""
+        """What Prefect's REST interface says to whoever knows the password."""
+        word = place.password(place.folder_of(self.folder / "store"))
         asked = urllib.request.Request(
             f"http://127.0.0.1:{self.ports['--port-prefect']}/api/{path}",
             data=None if page is None else json.dumps(page).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Basic {base64.b64encode(word.encode()).decode()}",
+            },
         )
         with urllib.request.urlopen(asked, timeout=60) as answer:
             said = answer.read()
@@ -148,6 +154,25 @@ def test_every_part_says_where_it_is_once_it_answers(appliance: Appliance) -> No
     appliance.hears(f"Prefect  http://127.0.0.1:{appliance.ports['--port-prefect']}")
     assert appliance.answers("--port-prefect", "/api/health") == 200
     appliance.hears("nights   nightly * * * * * (UTC), next")
+
+
+def test_prefect_listens_to_nobody_else_and_lets_no_other_page_ask(appliance: Appliance) -> None:
+    """Whoever may talk to it could have it run anything."""
+    address = f"http://127.0.0.1:{appliance.ports['--port-prefect']}"
+    orders = urllib.request.Request(
+        f"{address}/api/flow_runs/filter", b"{}", {"Content-Type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(orders, timeout=60)
+    strange = urllib.request.Request(
+        f"{address}/api/health", headers={"Origin": "http://elsewhere.example"}
+    )
+    with urllib.request.urlopen(strange, timeout=60) as answer:
+        allowed = answer.headers.get("Access-Control-Allow-Origin")
+    assert allowed in (None, address)
+    file = place.folder_of(appliance.folder / "store") / place.PASSWORD
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.read_text().strip() not in appliance.said()
 
 
 def test_a_second_one_says_who_runs_the_first(appliance: Appliance) -> None:
