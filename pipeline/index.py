@@ -2,8 +2,7 @@
 
 Up to some hundred thousand passages an exact scan costs no more than encoding the query, so it is
 the default; a FAISS factory string such as "HNSW32" or "IVF256,Flat" makes the larger segments
-approximate. Index files are a cache, named after what they were built from; one that cannot be read
-or does not fit is built again.
+approximate. Those are kept as files (pipeline/index_cache.py).
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from nightshift.errors import UsageError
 from pipeline.encoder import Vectors
+from pipeline.index_cache import keep, kept
 
 EXACT = "Flat"
 SMALL = 10_000
@@ -195,22 +195,27 @@ def _exact(vectors: Vectors) -> faiss.Index:
 
 
 def _approximate(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
-    """The cached index of this segment, if it still holds as many vectors; else a new one."""
-    file = cache / f"{shelf.name}-{factory.replace(',', '_')}.faiss" if cache else None
-    if file is not None and file.is_file():
-        try:
-            index = faiss.read_index(str(file))
-            if index.ntotal == len(shelf.vectors) and index.d == shelf.vectors.shape[1]:
-                return index
-        except RuntimeError:
-            pass
+    """The index that was kept for this segment, if it holds as many vectors; else a new one."""
+    if cache is not None:
+        index = kept(cache, shelf.name, factory)
+        if index is not None and (index.ntotal, index.d) == shelf.vectors.shape:
+            return index
+    index = _trained(shelf.vectors, factory)
+    if cache is not None:
+        # Whoever may only read makes it anew each time.
+        with suppress(OSError, RuntimeError):
+            keep(index, cache, shelf.name, factory)
+    return index
+
+
+def _trained(vectors: Vectors, factory: str) -> faiss.Index:
     try:
-        index = faiss.index_factory(shelf.vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
         raise UsageError(
             f"FAISS does not know the index factory {factory!r}", hint='use "Flat" or "HNSW32"'
         ) from error
-    vectors = np.ascontiguousarray(shelf.vectors, np.float32)
+    vectors = np.ascontiguousarray(vectors, np.float32)
     try:
         index.train(vectors)
     except RuntimeError as error:
@@ -219,9 +224,4 @@ def _approximate(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
             hint='use "Flat" or "HNSW32"',
         ) from error
     index.add(vectors)
-    if file is not None:
-        # Whoever may only read makes it anew each time.
-        with suppress(OSError, RuntimeError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            faiss.write_index(index, str(file))
     return index

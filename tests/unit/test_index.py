@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +205,16 @@ def overwritten(file: Path) -> None:
     file.write_bytes(b"no index at all" * 1000)
 
 
-@pytest.mark.parametrize("damage", [cut_short, emptied, overwritten])
+def forgotten(file: Path) -> None:
+    """A power cut in which some blocks never reached the disk."""
+    data = bytearray(file.read_bytes())
+    vectors = 100 * DIMENSION * 4
+    start = len(data) // 2
+    data[start : start + vectors] = bytes(vectors)
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut_short, emptied, overwritten, forgotten])
 def test_a_damaged_cache_is_built_anew(
     large: Shelf, questions: Vectors, tmp_path: Path, damage: object
 ) -> None:
@@ -212,6 +224,54 @@ def test_a_damaged_cache_is_built_anew(
     damage(file)  # type: ignore[operator]
     assert Index([large], "IVF64,Flat", tmp_path).search(questions, 10) == first
     assert file.read_bytes() == whole
+
+
+def test_a_cache_has_its_name_only_once_its_bytes_are_on_the_disk(
+    large: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    named: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def watched(old: str, new: Path) -> None:
+        assert os.stat(old).st_ino in synced
+        assert not list(tmp_path.glob(f"*{new.name}"))
+        named.append(new.name)
+        replace(old, new)
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "replace", watched)
+    Index([large], "IVF64,Flat", tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == named
+    assert len(named) == 1
+    assert synced[-1] == tmp_path.stat().st_ino
+
+
+def test_a_writer_that_was_killed_leaves_nothing_that_stays(
+    large: Shelf, questions: Vectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(old: str, new: Path) -> None:
+        shutil.copy(old, f"{new}.left.faiss")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Index([large], "IVF64,Flat", tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    first = Index([large], "IVF64,Flat", tmp_path).search(questions, 10)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert Index([large], "IVF64,Flat", tmp_path).search(questions, 10) == first
+
+
+def test_the_cache_is_its_owners_alone(large: Shelf, tmp_path: Path) -> None:
+    Index([large], "IVF64,Flat", tmp_path / "cache")
+    (file,) = (tmp_path / "cache").iterdir()
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (file, file.parent)] == [0o600, 0o700]
 
 
 def test_where_no_cache_can_be_written_it_is_built_anew_each_time(
