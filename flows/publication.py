@@ -116,9 +116,11 @@ def library_facts() -> dict[str, str]:
 
 def encoder_facts(encoder: Encoder, source: str | None) -> dict[str, Any]:
     """`source` is what the encoder was asked for by; a folder's name is made to mean the same from
-    everywhere, hub ids stay as they are.
+    everywhere, a hub id the same files for ever.
     """
     lasting = str(Path(source).resolve()) if source and Path(source).is_dir() else source
+    if encoder.checkpoint.commit:
+        lasting = f"{encoder.checkpoint.name}@{encoder.checkpoint.commit}"
     return {
         "name": encoder.checkpoint.name,
         "source": lasting,

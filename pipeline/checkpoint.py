@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,8 @@ POOLINGS = ("mean", "cls", "max")
 GENERAL = "general"
 """The folder in a checkpoint's own that holds a general prefix (pipeline/general.py)."""
 PREFIX_FILES = ("adapter_config.json", "adapter_model.safetensors")
+NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Checkpoint:
     normalise: bool = True
     max_length: int = 512
     prompts: dict[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    """Which state of a hub's model it is."""
 
     @property
     def general(self) -> Path | None:
@@ -62,11 +69,17 @@ class Checkpoint:
 
 
 def locate(encoder: str | None) -> Checkpoint:
-    """The checkpoint that `encoder` names: a folder, a hub id, or nothing for the default."""
+    """The checkpoint that `encoder` names: a folder, a hub id, or nothing for the default.
+
+    A hub id may say which state of the model is meant: `org/model@commit`.
+    """
     if encoder is None:
         return default_checkpoint()
-    folder = Path(encoder)
-    return read_checkpoint(folder if folder.is_dir() else _from_hub(encoder), name=encoder)
+    if Path(encoder).is_dir():
+        return read_checkpoint(Path(encoder), name=encoder)
+    folder = _from_hub(encoder)
+    commit = folder.name if COMMIT.fullmatch(folder.name) else None
+    return replace(read_checkpoint(folder, name=encoder.partition("@")[0]), commit=commit)
 
 
 def default_checkpoint() -> Checkpoint:
@@ -90,7 +103,7 @@ def default_checkpoint() -> Checkpoint:
 def read_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
     """Read a folder's own account of how to use it."""
     prefix = [f"{GENERAL}/{name}" for name in PREFIX_FILES] if (folder / GENERAL).is_dir() else []
-    for needed in ("config.json", "model.safetensors", "tokenizer.json", *prefix):
+    for needed in (*NEEDED, *prefix):
         if not (folder / needed).is_file():
             raise EncoderError(
                 f"the encoder folder {folder} has no {needed}",
@@ -120,13 +133,22 @@ def file_hash(path: Path) -> str:
 
 
 def _from_hub(encoder: str) -> Path:
-    """The local snapshot of a hub model; fetched once, when the user names it."""
+    """The local snapshot of a hub model. A commit never changes, so the network is asked for one
+    only where it is not there.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    name, _, revision = encoder.partition("@")
     patterns = ["*.json", "model.safetensors", "1_Pooling/*", f"{GENERAL}/*.safetensors"]
+    fetch = partial(snapshot_download, name, revision=revision or None, allow_patterns=patterns)
     try:
-        return Path(snapshot_download(encoder, allow_patterns=patterns))
+        if COMMIT.fullmatch(revision):
+            with suppress(LocalEntryNotFoundError):
+                folder = Path(fetch(local_files_only=True))
+                if all((folder / needed).is_file() for needed in NEEDED):
+                    return folder
+        return Path(fetch())
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise EncoderError(
             f"{encoder} is neither a folder nor a model that could be fetched",

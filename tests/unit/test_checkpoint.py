@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub import FIRST, SECOND, Hub, cached
 
 from nightshift.errors import EncoderError
 from pipeline import checkpoint
@@ -184,6 +185,58 @@ def test_a_page_that_is_not_json_is_named(sentence_folder: Folders, name: str) -
 def test_what_is_neither_a_folder_nor_a_model_is_refused(name: str) -> None:
     with pytest.raises(EncoderError, match="neither a folder nor a model"):
         locate(name)
+
+
+def test_a_hub_model_is_known_by_its_commit(
+    tiny_encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub(tmp_path, monkeypatch)
+    hub.publish("org/tiny", tiny_encoder_folder, FIRST)
+    found = locate("org/tiny")
+    assert (found.name, found.commit) == ("org/tiny", FIRST)
+    assert locate(str(tiny_encoder_folder)).commit is None
+    assert found.identity == locate(str(tiny_encoder_folder)).identity
+
+
+def test_a_commit_that_is_there_is_opened_without_the_network(
+    sentence_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub(tmp_path / "hub", monkeypatch)
+    hub.publish("org/tiny", sentence_folder("mean"), FIRST)
+    locate("org/tiny")
+    hub.publish("org/tiny", sentence_folder("cls"), SECOND)
+    hub.reachable, hub.asked = False, 0
+    found = locate(f"org/tiny@{FIRST}")
+    assert (found.name, found.commit, found.pooling) == ("org/tiny", FIRST, "mean")
+    assert hub.asked == 0
+
+
+@pytest.mark.parametrize("left", ["nothing", "some"])
+def test_a_commit_that_is_not_there_is_fetched(
+    sentence_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    hub = Hub(tmp_path / "hub", monkeypatch)
+    hub.publish("org/tiny", sentence_folder("mean"), FIRST)
+    here = locate("org/tiny").folder
+    hub.publish("org/tiny", sentence_folder("cls"), SECOND)
+    if left == "nothing":
+        hub.forget()
+    else:
+        (here / "model.safetensors").unlink()
+    assert locate(f"org/tiny@{FIRST}").pooling == "mean"
+    hub.forget()
+    hub.reachable = False
+    with pytest.raises(EncoderError, match=f"org/tiny@{FIRST} is neither a folder nor a model"):
+        locate(f"org/tiny@{FIRST}")
+
+
+@pytest.mark.parametrize("name", ["org/tiny", f"org/tiny@{FIRST}"])
+def test_the_hubs_own_cache_is_read(
+    tiny_encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    cached(tmp_path, "org/tiny", tiny_encoder_folder, FIRST, monkeypatch)
+    found = locate(name)
+    assert (found.name, found.commit) == ("org/tiny", FIRST)
 
 
 def test_the_identity_names_files_by_their_hash_and_no_path(sentence_folder: Folders) -> None:
