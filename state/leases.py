@@ -6,6 +6,7 @@ closes while it decides, so a lease is either seen by `gc` or finds the version 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import weakref
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER, GATE = "leases", "gate"
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Lease:
@@ -33,7 +35,7 @@ def take(root: Path, version: int) -> Lease:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         with _gate(root, fcntl.LOCK_SH):
-            descriptor = os.open(folder / f"{version:08}", os.O_RDONLY | os.O_CREAT, 0o600)
+            descriptor = _open(folder / f"{version:08}", os.O_CREAT)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
     except OSError:
         return Lease()
@@ -63,13 +65,15 @@ def _files(root: Path) -> list[Path]:
 
 def _is_held(path: Path) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = _open(path)
     except PermissionError:
         return True  # another user's, who may be reading still
+    except FileNotFoundError:
+        return False  # a gc has found that nobody holds it, and removed it
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+    except OSError:
+        return True  # held, or of a kind that nobody can tell
     finally:
         os.close(descriptor)
     return False
@@ -77,12 +81,22 @@ def _is_held(path: Path) -> bool:
 
 @contextmanager
 def _gate(root: Path, how: int) -> Iterator[None]:
-    descriptor = os.open(root / FOLDER / GATE, os.O_RDONLY | os.O_CREAT, 0o600)
+    descriptor = _open(root / FOLDER / GATE, os.O_CREAT)
     try:
         fcntl.flock(descriptor, how)
         yield
     finally:
         _close(descriptor)
+
+
+def _open(path: Path, create: int = 0) -> int:
+    """For writing too where that is possible: on NFS an exclusive lock takes it."""
+    try:
+        return os.open(path, os.O_RDWR | create, 0o600)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        return os.open(path, os.O_RDONLY | create, 0o600)
 
 
 def _close(*descriptors: int) -> None:

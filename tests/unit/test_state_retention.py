@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -167,6 +169,75 @@ def test_a_lease_of_another_user_holds(store: Store, monkeypatch: pytest.MonkeyP
     gc(store, 1)
     assert with_objects(store) == [2, 6]
     del held
+
+
+@pytest.fixture
+def nfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux keeps flock on NFS by locks that want a descriptor that may do what they keep out."""
+    real = fcntl.flock
+
+    def flock(descriptor: int, how: int) -> None:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if how & fcntl.LOCK_EX and mode == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.fixture
+def unwritable(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store that version 2 was read in once, on what is a read-only file system by now."""
+    store.lease(2)[1].release()
+    opened = os.open
+
+    def refused(path: Any, how: int, *mode: int, **more: Any) -> int:
+        if how & (os.O_RDWR | os.O_WRONLY):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened(path, how, *mode, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    return store
+
+
+@pytest.mark.usefixtures("nfs")
+def test_leases_hold_on_a_network_file_system(store: Store) -> None:
+    held = store.lease(2)
+    assert leases.held(store.root) == {2}
+    gc(store, 1)
+    assert with_objects(store) == [2, 6]
+    del held
+    assert leases.held(store.root) == frozenset()
+    gc(store, 1)
+    assert with_objects(store) == [6]
+
+
+def test_what_can_only_be_read_tells_its_leases(unwritable: Store) -> None:
+    held = unwritable.lease(2)
+    assert leases.held(unwritable.root) == {2}
+    assert gc(unwritable, 1, dry_run=True).kept == (2, 6)
+    del held
+    assert leases.held(unwritable.root) == frozenset()
+
+
+@pytest.mark.usefixtures("nfs")
+def test_a_lease_that_nobody_can_try_holds(unwritable: Store) -> None:
+    assert leases.held(unwritable.root) == {2}
+
+
+def test_a_lease_that_another_gc_removes_meanwhile_holds_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.lease(2)[1].release()
+    opened = os.open
+
+    def removed(path: Any, *how: Any, **more: Any) -> int:
+        if str(path).endswith("00000002"):
+            Path(path).unlink(missing_ok=True)
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(os, "open", removed)
+    assert gc(store, 1, dry_run=True).kept == (6,)
 
 
 def test_a_lease_ends_with_its_process(store: Store) -> None:
