@@ -74,6 +74,8 @@ class Store:
         if root.exists() and heads.read(root) is not None:
             raise _exists(root)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # An empty folder that was there already is as open as whoever made it left it.
+        root.chmod(0o700)
         for name in ("objects", "versions", "tmp"):
             (root / name).mkdir(mode=0o700, exist_ok=True)
         durable.sync(root)

@@ -135,7 +135,10 @@ def test_no_store_is_said_to_be_none(root: Path) -> None:
         Store.open(root)
 
 
-def test_the_layout_is_for_its_owner_only(root: Path) -> None:
+@pytest.mark.parametrize("there", [False, True])
+def test_the_layout_is_for_its_owner_only(root: Path, there: bool) -> None:
+    if there:
+        root.mkdir(mode=0o755)
     Store.create(root)
     for folder in (root, root / "objects", root / "versions", root / "tmp"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
