@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ from pipeline.packed import unpacked
 
 LINE_LIMIT = 128 * 2**20
 """Bytes of a line: the longest document, even with every character written as an escape."""
+VALUE_LIMIT = 200_000
+"""Values in a line, whatever is nested in what: read, one takes thirty times its bytes."""
+STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string of JSON, or the beginning of one that does not end."""
 ID_LIMIT = 1024
 ID_FIELDS = ("_id", "id", "doc_id", "docno")
 
@@ -117,12 +122,14 @@ def decode(raw: bytes) -> str:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """A JSON object of finite numbers, nested no deeper than can be read.
+    """A JSON object of finite numbers, nested no deeper than can be read, of so many values.
 
     >>> parse_object('{"score": NaN}')
     Traceback (most recent call last):
     pipeline.files.Refused: NaN is not a finite number
     """
+    if _too_many(text):
+        raise Refused(f"more than {VALUE_LIMIT:,} values")
     try:
         value = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except Refused:
@@ -136,6 +143,24 @@ def parse_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused("not a JSON object")
     return value
+
+
+def _too_many(text: str) -> bool:
+    """Whether a JSON text has more values than it may, before anything is made of it."""
+    if _marks(text, 0, len(text)) <= VALUE_LIMIT:
+        return False
+    found = start = 0
+    for string in STRING.finditer(text):
+        found += _marks(text, start, string.start())
+        start = string.end()
+        if found > VALUE_LIMIT:
+            return True
+    return found + _marks(text, start, len(text)) > VALUE_LIMIT
+
+
+def _marks(text: str, start: int, end: int) -> int:
+    """What comes before each value but the outermost."""
+    return sum(text.count(mark, start, end) for mark in "[{,")
 
 
 def _finite(number: str) -> float:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -38,10 +39,30 @@ def reason(data: bytes) -> str:
         (b'{"metadata": ' + b'{"a":' * 100_000 + b"\n", "nested too deeply"),
         (b"[" * 100_000, "nested too deeply"),
         ("{}".encode("utf-16"), "not valid UTF-8"),
+        (b'{"metadata": {"a": [' + b"{}," * 200_000 + b"{}]}}", "more than 200,000 values"),
+        (b'{"metadata": [' + b'"","\\"",' * 110_000 + b'""]}', "more than 200,000 values"),
+        (b'{"a": "' + b'\\",' * 300_000, "the last line is cut off"),
     ],
 )
 def test_a_bad_line_is_quarantined_with_its_reason(line, why):
     assert why in reason(line)
+
+
+def test_values_without_number_are_refused_before_they_are_made():
+    line = b'{"metadata": {"a": [' + b"{}," * 500_000 + b"{}]}}"
+    tracemalloc.start()
+    try:
+        assert reason(line) == "more than 200,000 values"
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(line)
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_a_text_says_is_one_value_however_it_is_written():
+    text = '[{,"\\' * 70_000
+    for line in (json.dumps({"text": text}), json.dumps({"text": text, "more": [1] * 190_000})):
+        [record] = outcomes(line.encode())
+        assert record.fields["text"] == text
 
 
 def test_bad_lines_do_not_stop_the_good_ones():
