@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,13 +17,17 @@ import pyarrow.parquet as pq
 from pipeline.columns import Columns, Layout
 from pipeline.files import File, Refused
 from pipeline.packed import EXPANSION_LIMIT, room
+from pipeline.parquet_pages import extent
 from pipeline.readers import Quarantined, Record
 
 ROWS = 64
 """Rows in memory at a time, unless they are long."""
 BYTES = 8 * 2**20
+HELD = 64 * 2**20
+"""Bytes that the rows in memory may come to if each is the longest one."""
 ROW = 64
-"""Bytes that a row counts for besides its cells: a kilobyte may declare 10**12 rows."""
+"""Bytes that a row or a value in a list counts for besides its cells: a kilobyte may declare 10**12
+rows."""
 
 
 def read_parquet(file: File, columns: Columns) -> Iterator[Record | Quarantined]:
@@ -33,7 +38,7 @@ def read_parquet(file: File, columns: Columns) -> Iterator[Record | Quarantined]
         try:
             table = pq.ParquetFile(copy, pre_buffer=False)
             layout = columns.bind(table.schema_arrow.names, file.place)
-            for batch in _batches(table, layout, file.size):
+            for batch in _batches(table, layout, copy, file.size):
                 for row in range(batch.num_rows):
                     number += 1
                     yield record(batch, row, layout, f"{file.place}:{number}")
@@ -46,21 +51,46 @@ def read_parquet(file: File, columns: Columns) -> Iterator[Record | Quarantined]
             yield Quarantined(where, "not a parquet file, or a damaged one")
 
 
-def _batches(table: pq.ParquetFile, layout: Layout, size: int) -> Iterator[pa.RecordBatch]:
+def _batches(
+    table: pq.ParquetFile, layout: Layout, pages: BinaryIO, size: int
+) -> Iterator[pa.RecordBatch]:
     """A few rows at a time, within the bounds of every packed file."""
     left = room(size)
     facts = table.metadata
     groups = [facts.row_group(n) for n in range(facts.num_row_groups)]
-    declared = sum(group.total_byte_size for group in groups) + ROW * facts.num_rows
-    longest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=1)
-    rows = min(ROWS, max(1, BYTES // max(longest, 1)))
-    if declared > left:
+    if sum(group.total_byte_size for group in groups) + ROW * facts.num_rows > left:
         raise _bomb()
-    for batch in table.iter_batches(rows, columns=layout.needed, use_threads=False):
-        left -= batch.nbytes + ROW * batch.num_rows
-        if left < 0:
-            raise _bomb()
-        yield batch
+    for number in range(len(groups)):
+        rows = _rows_at_once(table, number, layout, pages, left)
+        for batch in table.iter_batches(rows, [number], layout.needed, use_threads=False):
+            left -= batch.nbytes + ROW * batch.num_rows
+            if left < 0:
+                raise _bomb()
+            yield batch
+
+
+def _rows_at_once(
+    table: pq.ParquetFile, number: int, layout: Layout, pages: BinaryIO, left: int
+) -> int:
+    """How many rows of a group are read at a time, before any is: each may be the longest one."""
+    group = table.metadata.row_group(number)
+    size = longest = 0
+    for place in range(group.num_columns):
+        column, chunk = table.schema.column(place), group.column(place)
+        if not any(f"{column.path}.".startswith(f"{name}.") for name in layout.needed):
+            continue
+        fixed = column.length if column.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+        is_list = column.max_repetition_level > 0
+        found = extent(pages, chunk, exactly=is_list)
+        size += found.size + found.values * fixed  # pyarrow makes room for all, null or not
+        if is_list:  # whose values may all be in one row
+            size += found.values * (ROW + found.longest)
+        else:
+            longest += found.longest
+    if max(size, longest) > left:
+        raise _bomb()
+    usual = size // max(int(group.num_rows), 1)
+    return max(1, min(ROWS, BYTES // max(usual, 1), HELD // max(longest, 1)))
 
 
 def record(batch: pa.RecordBatch, row: int, layout: Layout, where: str) -> Record | Quarantined:

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.errors import BatchError
-from pipeline import readers, tables
+from pipeline import packed as packed_limits
+from pipeline import parquet, readers, tables
 from pipeline.batch import Batch, read_batch
 from pipeline.columns import USUAL
 from pipeline.documents import Document
@@ -263,6 +264,88 @@ class TestParquet:
         assert (tmp_path / "b.parquet").stat().st_size < 100_000
         batch = read_batch(tmp_path)
         assert reasons(batch) == [("b.parquet:1", "unpacks to more than 200 times its size")]
+
+
+def peak(file: Path) -> tuple[list[Record | Quarantined], int]:
+    """What a parquet file brings, and the most bytes that pyarrow held meanwhile."""
+    before, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(pool)
+    try:
+        return list(read_records(File.holding("b.parquet", file.read_bytes()), USUAL)), (
+            pool.max_memory()
+        )
+    finally:
+        pa.set_memory_pool(before)
+
+
+LONG = "tide " * 20_000
+MEANT_OFTEN: dict[str, tuple[pa.Array, dict[str, Any]]] = {
+    "dictionary": (pa.DictionaryArray.from_arrays(pa.array([0] * 640, pa.int32()), [LONG]), {}),
+    "shared beginnings": (
+        pa.array([LONG] * 640),
+        {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}},
+    ),
+}
+
+
+class TestParquetThatIsLargerThanItTells:
+    @pytest.mark.parametrize("kind", MEANT_OFTEN)
+    def test_a_long_value_that_is_meant_often_is_held_a_few_times(
+        self, tmp_path, monkeypatch, kind
+    ):
+        monkeypatch.setattr(packed_limits, "EXPANSION_ALLOWANCE", 12 * len(LONG))
+        monkeypatch.setattr(parquet, "HELD", 2 * len(LONG), raising=False)
+        texts, how = MEANT_OFTEN[kind]
+        table = pa.table({"id": [str(n) for n in range(640)], "text": texts})
+        pq.write_table(table, tmp_path / "b.parquet", store_schema=False, **how)
+        outcomes, held = peak(tmp_path / "b.parquet")
+        assert outcomes[-1].reason == "unpacks to more than 200 times its size"
+        assert 1 < len(outcomes) < 640
+        assert held < 20 * len(LONG)
+
+    def test_nothing_of_a_great_length_is_refused_before_it_is_read(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(packed_limits, "EXPANSION_ALLOWANCE", 100_000)
+        nothing = pa.nulls(50, pa.binary(len(LONG)))
+        pq.write_table(pa.table({"id": ["1"] * 50, "text": nothing}), tmp_path / "b.parquet")
+        [refused], held = peak(tmp_path / "b.parquet")
+        assert refused.reason == "unpacks to more than 200 times its size"
+        assert held < 1_000_000
+
+    @pytest.mark.parametrize("entry", ["", "tide " * 400])
+    def test_a_list_without_end_is_refused_before_it_is_read(self, tmp_path, monkeypatch, entry):
+        monkeypatch.setattr(packed_limits, "EXPANSION_ALLOWANCE", 100_000)
+        count = 20_000 if not entry else 2_000
+        values = [entry] * count if entry else [0] * count
+        table = pa.table({"id": ["1"], "text": ["tide"], "metadata": [{"a": values}]})
+        pq.write_table(table, tmp_path / "b.parquet")
+        outcomes, held = peak(tmp_path / "b.parquet")
+        assert [outcome.reason for outcome in outcomes] == [
+            "unpacks to more than 200 times its size"
+        ]
+        assert held < 1_000_000
+
+    def test_usual_lists_are_no_fault(self, tmp_path):
+        tags = [[f"tag {(n * k) % 5000} of many" for k in range(5)] for n in range(20_000)]
+        rows = {"id": [str(n) for n in range(20_000)], "text": ["x"] * 20_000, "tags": tags}
+        batch = read_rows(tmp_path, rows, metadata="tags")
+        assert (len(batch.documents), reasons(batch)) == (20_000, [])
+        assert json.loads(batch.documents[7].metadata) == {"tags": tags[7]}
+
+    @pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "zstd", "lz4"])
+    @pytest.mark.parametrize("version", ["1.0", "2.0"])
+    def test_every_way_of_packing_is_read(self, tmp_path, codec, version):
+        rows = {"id": [str(n) for n in range(300)], "text": ["x", "tide"] * 150}
+        lists = {"metadata": [{"a": ["low", "high"]}] * 300, "nothing": pa.nulls(300)}
+        pq.write_table(
+            pa.table(rows | lists),
+            tmp_path / "b.parquet",
+            compression=codec,
+            data_page_version=version,
+            data_page_size=100,
+        )
+        documents = read_batch(tmp_path).documents
+        assert [document.text for document in documents] == rows["text"]
+        assert {document.metadata for document in documents} == {'{"a":["low","high"]}'}
 
 
 @given(st.binary(max_size=200), st.sampled_from(["a.csv", "a.tsv", "a.csv.zst", "a.parquet"]))
