@@ -134,7 +134,7 @@ def file_hash(path: Path) -> str:
 
 def _from_hub(encoder: str) -> Path:
     """The local snapshot of a hub model. A commit never changes, so the network is asked for one
-    only where it is not there.
+    only where it is not there, or where the hub's client does not know that all of it is.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -146,7 +146,8 @@ def _from_hub(encoder: str) -> Path:
         if COMMIT.fullmatch(revision):
             with suppress(LocalEntryNotFoundError):
                 folder = Path(fetch(local_files_only=True))
-                if all((folder / needed).is_file() for needed in NEEDED):
+                # What another program fetched may be a part, and look like a plain folder.
+                if all((folder / needed).is_file() for needed in (*NEEDED, "modules.json")):
                     return folder
         return Path(fetch())
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

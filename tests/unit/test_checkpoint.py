@@ -211,19 +211,21 @@ def test_a_commit_that_is_there_is_opened_without_the_network(
     assert hub.asked == 0
 
 
-@pytest.mark.parametrize("left", ["nothing", "some"])
+@pytest.mark.parametrize("left", ["nothing", "no weights", "what transformers fetches"])
 def test_a_commit_that_is_not_there_is_fetched(
     sentence_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:
     hub = Hub(tmp_path / "hub", monkeypatch)
-    hub.publish("org/tiny", sentence_folder("mean"), FIRST)
+    whole = sentence_folder("max")
+    hub.publish("org/tiny", whole, FIRST)
     here = locate("org/tiny").folder
     hub.publish("org/tiny", sentence_folder("cls"), SECOND)
-    if left == "nothing":
-        hub.forget()
-    else:
-        (here / "model.safetensors").unlink()
-    assert locate(f"org/tiny@{FIRST}").pooling == "mean"
+    hub.forget()
+    if left == "no weights":
+        shutil.copytree(whole, here, ignore=shutil.ignore_patterns("*.safetensors"))
+    elif left == "what transformers fetches":
+        shutil.copytree(whole, here, ignore=shutil.ignore_patterns("modules.json", "1_Pooling"))
+    assert locate(f"org/tiny@{FIRST}").pooling == "max"
     hub.forget()
     hub.reachable = False
     with pytest.raises(EncoderError, match=f"org/tiny@{FIRST} is neither a folder nor a model"):
