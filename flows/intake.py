@@ -1,20 +1,17 @@
-"""The first steps of a night: claim what waits, and sort out what it changes."""
+"""The second step of a night: sort out what a batch changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from nightshift.errors import BatchError
-from pipeline.batch import Batch, read_batch
+from flows.purged import hashed
+from pipeline.batch import Batch
 from pipeline.chosen import Chosen
 from pipeline.documents import Document, Key, Pair
 from pipeline.garbage import garbage
 from pipeline.library import Library
 from pipeline.readers import Quarantined
-from state.ledger import taken
-from state.store import Store
 
 
 @dataclass(frozen=True)
@@ -47,43 +44,19 @@ class Intake:
         }
 
 
-@dataclass(frozen=True)
-class Claim:
-    """The batches to live through, in order, and why others cannot be."""
+def ingest(batch: Batch, library: Library, purged: Collection[str] = ()) -> Intake:
+    """Compare a batch with what is there: by identity and content, never by presence alone.
 
-    batches: tuple[Batch, ...]
-    refused: Mapping[Path, BatchError]
-
-
-def claim(store: Store, paths: Sequence[Path], *, again: bool = False) -> Claim:
-    """Read the batches that no version has taken yet; with `again`, withdrawn ones too.
-
-    A snapshot is compared with the index even so: a folder may go back to what it was. One batch
-    that cannot be read keeps nobody from the others.
+    Of documents whose hashed names are `purged` nothing is taken, and nothing said.
     """
-    ledger = taken(store.history())
-    pending: dict[str, Batch] = {}
-    refused: dict[Path, BatchError] = {}
-    for path in paths:
-        try:
-            batch = read_batch(path)
-        except BatchError as error:
-            refused[path] = error
-            continue
-        entry = ledger.get(batch.digest)
-        if entry is None or (again if entry.withdrawn else batch.snapshot):
-            pending.setdefault(batch.digest, batch)
-    return Claim(tuple(pending.values()), refused)
-
-
-def ingest(batch: Batch, library: Library) -> Intake:
-    """Compare a batch with what is there: by identity and content, never by presence alone."""
     quarantined = list(batch.quarantined)
     written: dict[Key, int] = {}
     updated: list[Key] = []
     reworded: list[Key] = []
     unchanged = 0
     for row, document in enumerate(batch.documents):
+        if purged and hashed(document.key) in purged:
+            continue
         known = library.content_hash(document.key)
         if known == document.content_hash:
             unchanged += 1
@@ -101,7 +74,7 @@ def ingest(batch: Batch, library: Library) -> Intake:
     for pair in batch.pairs:
         if pair.key in written or (pair.key in library.number_of and pair.key not in gone):
             pairs.append(pair)
-        else:
+        elif not purged or hashed(pair.key) not in purged:
             where = f"query {pair.query[:80]!r}"
             quarantined.append(
                 Quarantined(where, f"its document {pair.key[1][:80]!r} is not there")

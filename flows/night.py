@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from flows.adoption import Growth
+from flows.claim import Claim, claim
 from flows.clock import Clock, Run, plainly
 from flows.encoding import Encoding, Shelves, shelve
 from flows.groups import Group, decide
 from flows.growth import grow
-from flows.intake import Claim, Intake, claim, ingest
+from flows.intake import Intake, ingest
 from flows.live import Live, open_live
 from flows.membership import Grounds, heard, still_there, waiting_still
 from flows.modules import Pool, save_modules
 from flows.outcome import Outcome
 from flows.prior import labels_of
 from flows.publication import library_facts, publish, size_facts
+from flows.purged import purged_since
 from flows.settings import Settings
 from nightshift.errors import NothingToDo, UsageError
 from pipeline.batch import Batch
@@ -36,7 +38,8 @@ from pipeline.encoder import Encoder
 from pipeline.library import Library
 from pipeline.progress import Progress, silent
 from pipeline.questions import Questions
-from state.ledger import taken
+from state import met
+from state.ledger import Ledger
 from state.store import Store
 
 QUARANTINE_SHOWN = 1000
@@ -77,6 +80,8 @@ def update(
         claimed = run("claim", "", claim, store, paths, again=again)
         nights: list[Night] = []
         encoder = loaded
+        for batch in claimed.passed:
+            met.add(store.root, store.head().version, batch_facts(batch))
         for batch in claimed.batches:
             with open_live(store, encoder=encoder, settings=settings) as live:
                 nights.append(night(live, batch, shift, run, progress))
@@ -95,9 +100,11 @@ def night(
     """
     refuse_another_form(live)
     clock = Clock(run, batch.digest)
-    intake = clock.step("ingest", ingest, batch, live.library)
-    told = batch.digest in taken(live.store.history())
+    purged = purged_since(live.store, batch.digest)
+    intake = clock.step("ingest", ingest, batch, live.library, purged)
+    told = batch.digest in Ledger.read(live.store).entries
     if not intake.changes_something and (told or not intake.quarantined):
+        met.add(live.store.root, live.manifest.version, batch_facts(batch))
         return Night(batch.name, None, (), intake.counts, 0, clock.seconds)
     encoding, shelves = clock.step("encode", shelve, live, intake, progress)
     pool = waiting_still(live, intake)

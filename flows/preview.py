@@ -10,14 +10,16 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from flows.claim import claim
 from flows.clock import Clock
 from flows.encoding import Encoding, encode, encoded_before
 from flows.groups import SPANS_EACH, counted, facts_of, still_asked
-from flows.intake import Intake, claim, ingest
+from flows.intake import Intake, ingest
 from flows.live import Live, open_live
 from flows.membership import named, waiting_still
 from flows.night import Night, detect, outcomes_of, refused_nights
 from flows.outcome import Outcome
+from flows.purged import purged_since
 from flows.settings import Settings
 from nightshift.errors import NothingToDo
 from pipeline.chosen import Chosen
@@ -46,7 +48,8 @@ def preview(
     with open_live(store, settings=settings) as live:
         claimed = claim(store, paths, again=again)
         nights = [
-            _preview(live, ingest(batch, live.library), progress) for batch in claimed.batches
+            _preview(live, ingest(batch, live.library, purged_since(store, batch.digest)), progress)
+            for batch in claimed.batches
         ]
     if not nights:
         nothing = NothingToDo("no batch is pending", hint="nightshift history")

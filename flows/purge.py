@@ -8,7 +8,6 @@ manifests and their digests stay. Killed anywhere, the same command finishes wha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any
 from flows.live import TOMBSTONES, Live, open_live, save_dead
 from flows.modules import FEATURES, Modules, load_pool, save_modules, save_pool
 from flows.publication import publish, quiet_facts, size_facts
+from flows.purged import hashed
 from nightshift.errors import NothingToDo
 from pipeline.documents import Key
 from pipeline.erasure import erase
@@ -120,11 +120,6 @@ def without(modules: Modules, key: Key) -> Modules:
             kinds[id_] = kind.asking(_others(kind.questions, key))
     rows = [row for row, waiting in enumerate(modules.pool.keys) if waiting != key]
     return replace(modules, kinds=kinds, pool=modules.pool.take(rows))
-
-
-def hashed(key: Key) -> str:
-    """A document's name for those who have it already, and for nobody else."""
-    return hashlib.sha256("\0".join(key).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _writers(store: Store, key: Key) -> Iterator[tuple[str, Writer]]:

@@ -7,6 +7,7 @@
       log                     every move of HEAD
       pins/, leases/          which old versions must keep their objects, which are being read
       collected               versions that gave up their objects
+      met                     batches that made no version, and what was live when they came
       successors              old object -> the same object without a purged document
       lock                    held by the one writer
       tmp/                    what is being written; anything left here is a killed run's

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.errors import StoreDamaged
-from state import collected, log, sealed, versions
+from state import collected, log, met, sealed, versions
 from state import head as heads
 from state.head import Head
 from state.manifest import Manifest
@@ -89,7 +89,8 @@ def _log_damage(
 
 
 def _sealed_damage(root: Path) -> Iterator[Damage]:
-    for path in [root / collected.FILE, root / SUCCESSORS, *sorted(root.glob("pins/*.json"))]:
+    single = (collected.FILE, met.FILE, SUCCESSORS)
+    for path in [*(root / name for name in single), *sorted(root.glob("pins/*.json"))]:
         try:
             sealed.read(path)
         except StoreDamaged:

@@ -14,7 +14,8 @@ from handmade import answers, document, first_version, night
 from flows.compact import compact
 from flows.encoding import encoded_before
 from flows.live import open_live
-from flows.purge import hashed, purge
+from flows.purge import purge
+from flows.purged import hashed
 from flows.rollback import rollback
 from nightshift.errors import NothingToDo
 from pipeline.documents import Document, Pair

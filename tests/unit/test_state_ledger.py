@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.ledger import Entry, taken
+from state.ledger import Entry, Ledger
 from state.manifest import Manifest
 
 NIGHTS = st.lists(st.sampled_from("abcd"), max_size=2, unique=True)
@@ -25,6 +25,10 @@ def rollback(number: int, to: int, *, documents: bool) -> Manifest:
 
 def version(number: int, kind: str, facts: dict[str, Any]) -> Manifest:
     return Manifest(number, number - 1 or None, "", kind, "", {}, {}, {}, facts)
+
+
+def taken(history: list[Manifest]) -> dict[str, Entry]:
+    return dict(Ledger.of(history).entries)
 
 
 def live(history: list[Manifest]) -> dict[str, int]:
@@ -88,6 +92,27 @@ def test_a_rollback_to_a_rollback_has_what_that_one_had() -> None:
         rollback(5, 3, documents=True),
     ]
     assert live(history) == {"a": 1}
+
+
+def test_what_was_met_without_a_version_is_live_and_withdrawn_like_what_was_taken() -> None:
+    history, met = [night(1, "a"), night(2, "b")], {1: [{"batch": "x", "digest": "x"}]}
+    entry = Ledger.of(history, met).entries["x"]
+    assert entry == Entry(1, "x", withdrawn=False)
+    late = {2: met[1]}
+    back = [*history, rollback(3, 1, documents=True)]
+    assert not Ledger.of(back, met).entries["x"].withdrawn
+    assert Ledger.of(back, late).entries["x"].withdrawn
+    after = Ledger.of(back, {3: met[1]})
+    assert after.entries["x"] == Entry(3, "x", withdrawn=False)
+    assert after.first["x"] == 3
+
+
+def test_what_a_name_stood_for_last_counts_only_where_it_is_live() -> None:
+    first, second = ({"batch": "export", "digest": name, "source": "s"} for name in "ab")
+    history = [version(1, "init", {"batches": [first]}), version(2, "night", {"batches": [second]})]
+    assert Ledger.of(history).latest == {("s", "export"): "b"}
+    back = [*history, rollback(3, 1, documents=True)]
+    assert Ledger.of(back).latest == {("s", "export"): "a"}
 
 
 @st.composite
