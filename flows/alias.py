@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from flows.mirror import QUIET_AND_QUICK
-from flows.record import key_of, model_name
+from flows.record import model_name
 from nightshift.errors import UsageError
 from state.outbox import destination
 from state.store import Store
@@ -21,8 +21,7 @@ def version_called(alias: str, store: Store) -> int:
     os.environ.update({**QUIET_AND_QUICK, **os.environ})
     from state.mirror import version_of
 
-    [first, *_] = store.history()
-    version = version_of(alias, model_name(store.root), key_of(first), to)
+    version = version_of(alias, model_name(store.root), store.key(), to)
     if version is None:
         raise UsageError(
             f"MLflow knows no version of this store as {alias!r}", hint="nightshift history"

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from flows.intake import Intake
 from flows.live import SEGMENT, TOMBSTONES, Live, read_library, save_dead
+from nightshift.errors import StoreDamaged
 from pipeline.cutting import cut
 from pipeline.documents import Document, Passage, passage_text
 from pipeline.encoder import Encoder, Vectors
@@ -190,7 +191,10 @@ def as_known(documents: Sequence[Document], read: Read, layers: Sequence[int]) -
 
 
 def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
-    """What any version of this store has encoded before by the live encoder, by text hash."""
+    """What any version of this store has encoded before by the live encoder, by text hash.
+
+    A damaged segment of an old version costs some encoding, and never a night.
+    """
     found: dict[str, Known] = {}
     live = store.manifest().encoder["fingerprint"]
     names = {
@@ -201,7 +205,10 @@ def encoded_before(store: Store, wanted: set[str]) -> dict[str, Known]:
         if name.startswith(SEGMENT)
     }
     for object_id in sorted(names):
-        segment = Segment(store.objects.open(object_id))
+        try:
+            segment = Segment(store.objects.open(object_id))
+        except StoreDamaged:
+            continue
         for row, text_hash in enumerate(segment.text_hashes):
             if text_hash in wanted and text_hash not in found:
                 found[text_hash] = known_of(segment, row)

@@ -18,7 +18,7 @@ from flows.live import TOMBSTONES, Live, open_live, save_dead
 from flows.modules import FEATURES, Modules, load_pool, save_modules, save_pool
 from flows.publication import publish, quiet_facts, size_facts
 from flows.purged import hashed
-from nightshift.errors import NothingToDo
+from nightshift.errors import NothingToDo, StoreDamaged
 from pipeline.documents import Key
 from pipeline.erasure import erase
 from pipeline.library import Library
@@ -32,31 +32,36 @@ Writer = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class Traces:
-    """Where a document is: the versions and objects that hold it, and its titles."""
+    """Where a document is: the versions and objects that hold it, and its titles.
+
+    Damaged objects are `unread`: nobody knows whether they hold it, or can write them anew.
+    """
 
     versions: tuple[int, ...]
     objects: tuple[str, ...]
     titles: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Purge:
-    """What was erased, without saying what it was."""
+    """What was erased, without saying what it was, and which damaged objects may still hold it."""
 
     version: int
     versions: tuple[int, ...]
     objects: int
+    unread: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {**vars(self), "versions": list(self.versions)}
+        return {**vars(self), "versions": list(self.versions), "unread": list(self.unread)}
 
 
 def traces(store: Store, key: Key) -> Traces:
     """What a purge would erase; NothingToDo where no object holds the document."""
+    unread = tuple(_damaged(store))
     writers = dict(_writers(store, key))
     if not writers:
-        source, id_ = key
-        raise NothingToDo(f"nothing here holds document {id_!r} of source {source!r}")
+        raise _nowhere(key, len(unread))
     versions = [
         manifest.version
         for manifest in store.history()
@@ -68,7 +73,7 @@ def traces(store: Store, key: Key) -> Traces:
         for segment in (Segment(folder) for folder in folders if (folder / LAYERS).exists())
         if key in segment.keys
     }
-    return Traces(tuple(versions), tuple(writers), tuple(sorted(titles)))
+    return Traces(tuple(versions), tuple(writers), tuple(sorted(titles)), unread)
 
 
 def purge(store: Store, key: Key) -> Purge:
@@ -78,7 +83,7 @@ def purge(store: Store, key: Key) -> Purge:
         version = withdraw(store, key)
         store.objects.supersede(rewrite(store, key))
         store.drop_superseded()
-        return Purge(version, found.versions, len(found.objects))
+        return Purge(version, found.versions, len(found.objects), found.unread)
 
 
 def withdraw(store: Store, key: Key) -> int:
@@ -124,11 +129,34 @@ def without(modules: Modules, key: Key) -> Modules:
 
 def _writers(store: Store, key: Key) -> Iterator[tuple[str, Writer]]:
     """Every object on the disk that holds the document, and what writes it without."""
-    gone = set(store.objects.superseded())
+    passed = {*store.objects.superseded(), *_damaged(store)}
     for object_id in store.objects.all_ids():
-        write = None if object_id in gone else _writer(store.objects.open(object_id), key)
+        write = None if object_id in passed else _writer(store.objects.open(object_id), key)
         if write is not None:
             yield object_id, write
+
+
+def _damaged(store: Store) -> list[str]:
+    """The objects on the disk that cannot be read; a purge deletes none of them."""
+    gone, damaged = set(store.objects.superseded()), []
+    for object_id in store.objects.all_ids():
+        if object_id not in gone:
+            try:
+                store.objects.open(object_id)
+            except StoreDamaged:
+                damaged.append(object_id)
+    return damaged
+
+
+def _nowhere(key: Key, unread: int) -> NothingToDo:
+    source, id_ = key
+    told = f"nothing here holds document {id_!r} of source {source!r}"
+    if not unread:
+        return NothingToDo(told)
+    objects = "object" if unread == 1 else "objects"
+    return NothingToDo(
+        f"{told}, but {unread} damaged {objects} could not be read", hint="nightshift verify"
+    )
 
 
 def _writer(folder: Path, key: Key) -> Writer | None:

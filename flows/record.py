@@ -36,7 +36,7 @@ def record_of(store: Store, manifest: Manifest) -> Record:
     record = Record(
         name=headline(manifest),
         key=key,
-        store=key_of(history[0]),
+        store=store.key(),
         version=manifest.version,
         milliseconds=round(datetime.fromisoformat(manifest.time).timestamp() * 1000),
         took=round(1000 * spent),
@@ -47,7 +47,7 @@ def record_of(store: Store, manifest: Manifest) -> Record:
         datasets=_datasets(facts),
         files={
             "decision.md": decision(manifest).encode(),
-            **_plots(history[: manifest.version]),
+            **_plots([one for one in history if one.version <= manifest.version]),
             **tables,
             **module_files(store, manifest),
             **servable(store.root, manifest, key),

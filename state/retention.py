@@ -6,7 +6,7 @@ never a version that looks damaged; the next gc takes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Sweep:
     cached: tuple[Path, ...]
     freed: int
     left: int
+    unreadable: tuple[int, ...]
+    """Kept versions of which nobody knows what they need: what no other names stays for them."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -39,6 +41,7 @@ class Sweep:
             "objects": len(self.objects),
             "bytes_freed": self.freed,
             "bytes_kept": self.left,
+            "unreadable": list(self.unreadable),
         }
 
 
@@ -59,7 +62,7 @@ def gc(store: Store, keep: int = NEWEST, *, dry_run: bool = False) -> Sweep:
 
 def drop_strays(store: Store) -> None:
     """Delete what no version needs, before anything is written: a full disk has a way out."""
-    for object_id in _besides(store, store.standing()):
+    for object_id in _besides(store, store.standing(), store.unreadable()):
         store.objects.drop(object_id)
 
 
@@ -78,24 +81,35 @@ def sweep_away(store: Store, sweep: Sweep) -> None:
 
 def _plan(store: Store, keep: int, read: frozenset[int]) -> Sweep:
     newest = store.head().version - keep
-    staying = read | pinned(store).keys()
-    standing = store.standing()
-    kept = [m for m in standing if m.version > newest or m.version in staying]
+    wanted = read | pinned(store).keys()
+    standing, unreadable = store.standing(), store.unreadable()
+    kept = [m for m in standing if m.version > newest or m.version in wanted]
+    blind = tuple(v for v in unreadable if v > newest or v in wanted)
+    staying = {*(manifest.version for manifest in kept), *blind}
     named = {object_id for manifest in kept for object_id in manifest.objects}
-    unneeded = _besides(store, kept)
+    unneeded = _besides(store, kept, blind)
     cached = [path for path in (store.root / CACHE).glob("*.faiss") if path.name[:64] not in named]
     dropped = sum(map(store.objects.size, unneeded))
     return Sweep(
-        tuple(manifest.version for manifest in standing if manifest not in kept),
-        tuple(manifest.version for manifest in kept),
+        tuple(sorted({*(m.version for m in standing), *unreadable} - staying)),
+        tuple(sorted(staying)),
         tuple(unneeded),
         tuple(cached),
         dropped + sum(path.stat().st_size for path in cached),
         sum(map(store.objects.size, store.objects.all_ids())) - dropped,
+        blind,
     )
 
 
-def _besides(store: Store, kept: Iterable[Manifest]) -> list[str]:
-    """The objects on the disk that none of these versions needs."""
-    needed = {store.objects.place(id_) for manifest in kept for id_ in manifest.objects}
-    return [id_ for id_ in store.objects.all_ids() if id_ not in needed]
+def _besides(store: Store, kept: Iterable[Manifest], blind: Sequence[int]) -> list[str]:
+    """The objects on the disk that none of these versions needs.
+
+    What no manifest names may be what a `blind` one does: nobody can read it.
+    """
+    needed = _places(store, kept)
+    named = set(store.objects.all_ids()) if not blind else _places(store, store.history())
+    return sorted(id_ for id_ in store.objects.all_ids() if id_ in named and id_ not in needed)
+
+
+def _places(store: Store, manifests: Iterable[Manifest]) -> set[str]:
+    return {store.objects.place(id_) for manifest in manifests for id_ in manifest.objects}

@@ -124,9 +124,25 @@ class Store:
         )
 
     def history(self) -> list[Manifest]:
-        """Every version that was ever live, oldest first."""
+        """Every version that was ever live, oldest first, but for those that cannot be read.
+
+        StoreDamaged if the live one is among them.
+        """
+        self.manifest()
         chain = versions.walk(self.root, self.head())
-        return [versions.sound(here, found) for here, found in chain][::-1]
+        return [found for _, found in chain if isinstance(found, Manifest)][::-1]
+
+    def unreadable(self) -> list[int]:
+        """The versions whose objects nobody knows, for their manifests are damaged or lost."""
+        gone = collected.read(self.root)
+        chain = versions.walk(self.root, self.head())
+        lost = [here.version for here, found in chain if not isinstance(found, Manifest)]
+        return [version for version in lost[::-1] if version not in gone]
+
+    def key(self) -> str:
+        """The digest of the first manifest: what this store is called elsewhere."""
+        *_, (first, _) = versions.walk(self.root, self.head())
+        return first.digest
 
     def standing(self) -> list[Manifest]:
         """The versions that still have their objects, oldest first."""

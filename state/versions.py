@@ -7,6 +7,7 @@ from there the log's digests, which are the same ones, take over.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +45,18 @@ def link(root: Path, manifest: Manifest) -> Head:
 
 
 def read(root: Path, head: Head) -> Manifest:
-    """The manifest of that version; StoreDamaged unless it has that digest."""
-    return sound(head, look(root, head))
+    """The manifest of that version; StoreDamaged unless it has that digest.
+
+    Where the log says that `head` is right, nothing but a copy of the manifest mends it.
+    """
+    found = look(root, head)
+    if isinstance(found, str) and log.digests(root).get(head.version) == head.digest:
+        place = name(head.version)
+        raise StoreDamaged(
+            f"{place} is damaged: {found}",
+            hint=f"cp BACKUP/{place} {shlex.quote(str(root / place))}",
+        )
+    return sound(head, found)
 
 
 def look(root: Path, head: Head) -> Manifest | str:

@@ -32,6 +32,7 @@ def store(root: Path) -> Iterator[Check]:
     with live:
         yield ok("store", f"version {live.manifest.version} is live")
         yield _lock(root)
+        yield _manifests(live)
         yield _objects(live)
         yield _disk(live)
         yield from _reading(live)
@@ -45,6 +46,14 @@ def _lock(root: Path) -> Check:
         return warning("lock", busy.message, busy.hint)
     except OSError as error:
         return warning("lock", f"the store cannot be written to: {error.strerror}")
+
+
+def _manifests(live: Live) -> Check:
+    """Of the versions that have their objects; nights go on without the old ones."""
+    lost = ", ".join(map(str, live.store.unreadable()))
+    if lost:
+        return broken("manifests", f"those of versions {lost} cannot be read", "nightshift verify")
+    return ok("manifests", "all versions can be read")
 
 
 def _objects(live: Live) -> Check:

@@ -19,7 +19,6 @@ from prefect.states import Completed
 
 from flows.shift.tasks import as_task
 from nightshift.errors import UsageError
-from state.manifest import digest
 from state.store import Store
 
 A_MONTH = 30 * 24 * 3600
@@ -72,7 +71,6 @@ def _answered(store: Store, expert: str, word: Word) -> tuple[str, str]:
 
 def ask_for_words(store: Store) -> None:
     """Start a run for every expert that waits and has none, where the deployment is there."""
-    [first, *_] = store.history()
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(f"{NAME}/{NAME}")
@@ -83,5 +81,5 @@ def ask_for_words(store: Store) -> None:
                 deployment.id,
                 parameters={"store": str(store.root.resolve()), "expert": expert},
                 name=f"may {expert} serve?",
-                idempotency_key=f"{digest(first.to_bytes())}/{expert}",
+                idempotency_key=f"{store.key()}/{expert}",
             )

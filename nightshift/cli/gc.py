@@ -33,4 +33,7 @@ def gc(
     collected = ", ".join(map(str, sweep.versions)) or "none"
     out.print(f"[bold]{'dry run' if dry_run else 'gc'}[/bold]: {len(sweep.objects)} objects go")
     out.print(f"  collected  versions {collected}")
+    if sweep.unreadable:
+        lost = ", ".join(map(str, sweep.unreadable))
+        out.print(f"  unreadable versions {lost}: what no other names stays; see nightshift verify")
     out.print(f"  bytes      {size(sweep.freed)} freed, {size(sweep.left)} kept")

@@ -39,6 +39,12 @@ def purge(
     if as_json:
         output.print_json(done.as_json())
         return
+    for object_id in done.unread:
+        err.print(f"objects/{object_id[:2]}/{object_id[2:]} is damaged and may still hold it")
+    if done.unread:
+        err.print(
+            "  try: nightshift verify, and nightshift gc --keep N without the versions it names"
+        )
     out.print(f"[bold]version {done.version}[/bold]: erased from {len(done.versions)} versions")
     out.print("  not erased: your own batch files, what experts and statistics learned from it,")
     out.print("  and what history quotes of lines that were quarantined")

@@ -195,9 +195,9 @@ class Versions:
 
 
 def _last_night(live: Live) -> datetime:
-    older = live.store.history()[: live.manifest.version]
+    older = [one for one in live.store.history() if one.version <= live.manifest.version]
     nights = [one.time for one in older if one.kind in NIGHTS]
-    return datetime.fromisoformat(nights[-1])
+    return datetime.fromisoformat((nights or [live.manifest.time])[-1])
 
 
 def _stamp(root: Path) -> Stamp:

@@ -49,6 +49,16 @@ def test_a_damaged_object_is_seen(run: Run, store: Path) -> None:
     assert "try: nightshift verify" in result.out
 
 
+def test_an_old_manifest_that_cannot_be_read_is_seen(run: Run, store: Path, tmp_path: Path) -> None:
+    run("update", worlds.write_batch(tmp_path / "b", "sea", range(60, 80)))
+    (store / "versions" / "00000001.json").write_bytes(b"")
+    result = run("doctor")
+    assert result.code == 1
+    assert "manifests: those of versions 1 cannot be read" in result.out
+    assert "versions/00000001.json" in run("verify").err
+    assert run("history", "--json").json[0]["version"] == 2
+
+
 def test_another_encoder_under_the_old_name_is_seen(run: Run, store: Path) -> None:
     source = Path(Store.open(store).manifest().encoder["source"])
     kept = source.with_name("kept")

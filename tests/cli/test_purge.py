@@ -30,7 +30,7 @@ def test_purge_asks_first_and_shows_what_goes(
 
 def test_purge_without_a_question(run: Run, store: Path) -> None:
     page = run("purge", "default", "sea-3", "--yes", "--json").json
-    assert page == {"version": 2, "versions": [1], "objects": page["objects"]}
+    assert page == {"version": 2, "versions": [1], "objects": page["objects"], "unread": []}
     assert run("purge", "sea-3", "--yes").code == 3
     assert run("purge", "another", "sea-4", "--yes").code == 3
     assert run("verify").code == 0

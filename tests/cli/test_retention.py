@@ -39,7 +39,7 @@ def test_gc_tells_what_it_frees_and_collected_versions_say_so(run: Run, four: Pa
     assert {**told, "dry_run": False} == done
     assert (done["collected"], done["kept"]) == ([1, 3], [2, 4])
     assert set(done) == {
-        "collected", "kept", "objects", "bytes_freed", "bytes_kept", "dry_run",
+        "collected", "kept", "objects", "bytes_freed", "bytes_kept", "unreadable", "dry_run",
     }  # fmt: skip
     assert "first corpus" in run("show", 1).out
     for words in (["search", "sea", "--version", 1], ["experts", "--version", 1],

@@ -129,6 +129,29 @@ def test_a_damaged_pin_stops_gc_and_is_named(store: Store) -> None:
     assert with_objects(store) == [1, 2, 3, 4, 5, 6]
 
 
+def test_what_only_an_unreadable_manifest_may_name_stays_until_that_is_given_up(
+    store: Store,
+) -> None:
+    page, blind = store.root / "versions" / "00000004.json", own(store, 4)
+    page.write_bytes(page.read_bytes()[:-2])
+    sweep = gc(store, 3)
+    assert (sweep.versions, sweep.kept, sweep.unreadable) == ((1, 2, 3), (4, 5, 6), (4,))
+    assert len(sweep.objects) == 3
+    assert blind in store.objects
+    sweep = gc(store, 2)
+    assert (sweep.versions, sweep.kept, sweep.unreadable) == ((4,), (5, 6), ())
+    assert blind not in store.objects
+    assert with_objects(store) == [5, 6]
+
+
+def test_a_pinned_version_that_cannot_be_read_keeps_what_it_may_name(store: Store) -> None:
+    pin(store, 2, "the audit")
+    blind = own(store, 2)
+    (store.root / "versions" / "00000002.json").unlink()
+    gc(store, 1)
+    assert blind in store.objects
+
+
 def test_a_damaged_list_of_what_was_collected_is_named(store: Store) -> None:
     gc(store, 4)
     page = store.root / "collected"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import shutil
 import stat
@@ -269,10 +270,48 @@ def test_a_damaged_manifest_is_never_read(store: Store, root: Path) -> None:
     page.write_bytes(page.read_bytes().replace(b"night 2", b"night 7"))
     with pytest.raises(StoreDamaged, match="00000002"):
         store.manifest(2)
-    with pytest.raises(StoreDamaged, match="00000002"):
-        store.history()
+    assert [manifest.version for manifest in store.history()] == [1, 3]
+    assert store.unreadable() == [2]
     assert store.manifest().facts["number"] == 3
     assert store.manifest(1).facts["number"] == 1
+
+
+def test_a_store_is_known_by_its_first_manifest_also_when_that_is_damaged(
+    store: Store, root: Path
+) -> None:
+    page = root / "versions" / "00000001.json"
+    key = hashlib.sha256(page.read_bytes()).hexdigest()
+    assert store.key() == key
+    page.write_bytes(b"")
+    assert store.key() == key
+
+
+def test_a_live_manifest_that_is_damaged_is_an_error_that_names_the_repair(
+    store: Store, root: Path
+) -> None:
+    page = root / "versions" / "00000003.json"
+    whole = page.read_bytes()
+    page.write_bytes(whole[:-3])
+    for attempt in (store.manifest, store.history, store.writing().__enter__):
+        with pytest.raises(StoreDamaged, match="00000003") as caught:
+            attempt()
+        assert caught.value.hint == f"cp BACKUP/versions/00000003.json '{page}'"
+    page.write_bytes(whole)
+    assert store.manifest().version == 3
+
+
+def test_without_a_backup_the_version_before_can_be_made_live_by_hand(
+    store: Store, root: Path
+) -> None:
+    """As docs/operations.md says it."""
+    (root / "versions" / "00000003.json").unlink()
+    before = store.log()[1]
+    (root / "HEAD").write_text(f"{before['to']} {before['digest']}\n")
+    lines = (root / "log").read_bytes().splitlines(keepends=True)
+    (root / "log").write_bytes(b"".join(lines[:-1]))
+    assert store.verify() == []
+    publish(store, 3)
+    assert [manifest.version for manifest in store.history()] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("content", [b"", b"3", b"3 abc\n", b"\x00" * 67, None])
