@@ -12,7 +12,7 @@ from flows.founding import first_router, kinds_of, layers_that_tell
 from flows.intake import ingest
 from flows.live import TOMBSTONES, read_library, save_dead
 from flows.modules import Modules, Pool, save_modules
-from flows.night import Night, batch_facts
+from flows.night import Night, batch_facts, quarantine_facts
 from flows.outcome import Outcome
 from flows.prior import labels_of
 from flows.publication import encoder_facts, library_facts, publish, size_facts
@@ -100,7 +100,7 @@ def bootstrap(
             "encoded": encoded,
             "seconds": clock.seconds,
             "detection": {"layers": layers, "auroc": list(modules.auroc)},
-            "quarantined": [vars(entry) for entry in intake.quarantined],
+            "quarantined": quarantine_facts(intake),
             "settings": settings.as_json(),
             "libraries": library_facts(),
             **size_facts(modules, len(documents)),

@@ -10,7 +10,7 @@ one version    -> published in one step; `rollback --documents` brings the old o
 
 from __future__ import annotations
 
-import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ from flows.membership import forget_departed
 from flows.modules import save_modules
 from flows.publication import encoder_facts, publish, quiet_facts, size_facts
 from flows.retire import told
-from nightshift.errors import NothingToDo
+from nightshift.errors import NothingToDo, StoreDamaged
 from pipeline.checkpoint import locate
 from pipeline.chosen import Chosen
 from pipeline.detector import choose_layers
@@ -47,11 +47,10 @@ from pipeline.progress import Progress, silent
 from pipeline.segment import Segment
 from pipeline.texts import portions
 from pipeline.tried import hear, quality
-from state import durable
+from state import sealed
 from state.store import Store
+from state.verify import MIGRATION
 
-NOTES = "migration.json"
-"""In the store's folder while a migration is under way."""
 TIMED = 64
 """Documents that tell how long all of them will take."""
 
@@ -154,8 +153,11 @@ class _Notes:
     @classmethod
     def read(cls, store: Store, model: Encoder) -> _Notes:
         """Those of a migration to the same encoder, or empty ones."""
-        path = store.root / NOTES
-        page = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        path = store.root / MIGRATION
+        try:
+            page: dict[str, Any] = sealed.read(path, {})
+        except StoreDamaged as error:
+            raise StoreDamaged(error.message, hint=f"rm {shlex.quote(str(path))}") from None
         if page.get("fingerprint") != model.fingerprint:
             return cls(store, model.fingerprint)
         parts = {name: tuple(page[name]) for name in ("layers", "auroc", "segments")}
@@ -166,19 +168,20 @@ class _Notes:
 
     def kept(self) -> _Notes:
         page = {name: value for name, value in vars(self).items() if name != "store"}
-        durable.replace(self.store.root / NOTES, json.dumps(page).encode())
+        sealed.write(self.store.root / MIGRATION, page)
         return self
 
     def forget(self) -> None:
-        (self.store.root / NOTES).unlink(missing_ok=True)
+        (self.store.root / MIGRATION).unlink(missing_ok=True)
 
     def known(self) -> dict[str, Known]:
         """Vectors and features of what was encoded before a kill."""
         found: dict[str, Known] = {}
         for id_ in self.segments:
-            if not self.store.objects.path(id_).is_dir():
-                continue  # gc has been here since
-            segment = Segment(self.store.objects.open(id_))
+            try:
+                segment = Segment(self.store.objects.open(id_))
+            except StoreDamaged:
+                continue  # gc has been here since, or a disk that forgets
             for row, text_hash in enumerate(segment.text_hashes):
                 found[text_hash] = known_of(segment, row)
         return found

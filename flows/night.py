@@ -125,7 +125,7 @@ def night(
         "reencoded": growth.reencoded,
         "seconds": clock.seconds,
         "detection": detection_facts(live, findings),
-        "quarantined": [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]],
+        "quarantined": quarantine_facts(intake),
         "settings": live.settings.as_json(),
         "libraries": library_facts(),
         **size_facts(growth.modules, len(shelves.library)),
@@ -249,6 +249,11 @@ def batch_facts(batch: Batch) -> dict[str, Any]:
         "source": batch.source,
         "label": batch.label,
     }
+
+
+def quarantine_facts(intake: Intake) -> list[dict[str, str]]:
+    """The first lines that were quarantined, with place and reason; `documents` counts them all."""
+    return [vars(entry) for entry in intake.quarantined[:QUARANTINE_SHOWN]]
 
 
 def detection_facts(live: Live, findings: Findings) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class Store:
 
         It must follow the live one: StoreBusy (StoreExists for a first version) if another writer
         was faster. Its `parent_digest` is filled in. If this raises, HEAD may have moved or not,
-        as after a kill; it is never anything between.
+        as after a kill; it is never anything between. A StoreError says so where it has moved.
         """
         if not self._may_publish:
             raise RuntimeError("publish is for the holder of the lock: use `with store.writing():`")
@@ -194,8 +194,13 @@ class Store:
         parent_digest = live.digest if live else None
         manifest = dataclasses.replace(manifest, parent_digest=parent_digest)
         head = versions.link(self.root, manifest)
-        heads.replace(self.root, head)
-        log.append(self.root, manifest, head.digest)
+        try:
+            heads.replace(self.root, head)
+            log.append(self.root, manifest, head.digest)
+        except OSError as error:
+            if heads.read(self.root) == head:
+                raise _live_nevertheless(head, error) from error
+            raise
         return head
 
     def drop_superseded(self) -> None:
@@ -213,10 +218,15 @@ class Store:
             manifest = versions.read(self.root, live)
             if max(log.digests(self.root), default=0) > live.version:
                 raise heads.damaged(self.root, "HEAD is older than the last move in the log")
-            log.mend(self.root, manifest, live.digest)
+        # What needs room on the disk comes after what makes some.
+        self._empty()
         versions.drop_after(self.root, live.version if live else 0)
         durable.unfinished(self.root / "HEAD").unlink(missing_ok=True)
         self.drop_superseded()
+        if live is not None:
+            log.mend(self.root, manifest, live.digest)
+
+    def _empty(self) -> None:
         for leftover in (self.root / "tmp").iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)
@@ -235,6 +245,13 @@ def _check_follows(manifest: Manifest, live: Head | None, root: Path) -> None:
     raise StoreBusy(
         f"version {manifest.version} was published by another process meanwhile",
         hint="type the same command again",
+    )
+
+
+def _live_nevertheless(head: Head, error: OSError) -> StoreError:
+    return StoreError(
+        f"version {head.version} is live, but what follows could not be written: {error.strerror}",
+        hint="nightshift gc",
     )
 
 

@@ -14,6 +14,9 @@ from state.head import Head
 from state.manifest import Manifest
 from state.objects import SUCCESSORS, Objects
 
+MIGRATION = "migration.json"
+"""What a migration has done so far, while one is under way: the one who migrates writes it."""
+
 Progress = Callable[[str, int, int], None]
 """Called with (what is read next, how many were read, how many there are)."""
 
@@ -89,7 +92,7 @@ def _log_damage(
 
 
 def _sealed_damage(root: Path) -> Iterator[Damage]:
-    single = (collected.FILE, met.FILE, SUCCESSORS)
+    single = (collected.FILE, met.FILE, SUCCESSORS, MIGRATION)
     for path in [*(root / name for name in single), *sorted(root.glob("pins/*.json"))]:
         try:
             sealed.read(path)

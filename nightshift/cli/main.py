@@ -159,9 +159,9 @@ def _refused(error: OSError) -> tuple[str, str]:
     said = error.strerror or str(error)
     sentence = f"{error.filename}: {said}" if error.filename else said
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{sentence}; the store is as it was", "nightshift gc, then the same command"
+        return f"{sentence}; the live version is whole", "nightshift gc, then the same command"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{sentence}; the store is as it was", "the same command, where it may write"
+        return f"{sentence}; the live version is whole", "the same command, where it may write"
     return sentence, "the same command with --debug"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -16,7 +17,7 @@ from handmade import answers, document, first_version, night
 
 from flows.live import open_live
 from flows.mirror import Mirrored
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, StoreError
 from pipeline.documents import Pair
 from state.pins import pin
 from state.store import Store
@@ -162,7 +163,7 @@ def test_a_command_says_in_a_sentence_that_the_disk_is_full(store: Store, name: 
     code, sentence, hint = said(TYPED[name], store, no_room)
     assert code == "1"
     assert sentence.startswith("error: ")
-    assert sentence.endswith("File too large; the store is as it was")
+    assert sentence.endswith("File too large; the live version is whole")
     assert hint == "  try: nightshift gc, then the same command"
     assert found(Store.open(store.root)) == before
     assert Store.open(store.root).verify() == []
@@ -179,7 +180,7 @@ def test_a_command_says_in_a_sentence_that_it_may_not_write(store: Store, name: 
         path.chmod(0o555 if path.is_dir() else 0o444)
     code, sentence, hint = said(TYPED[name], store, nobody)
     assert code == "1"
-    assert sentence.endswith("Permission denied; the store is as it was")
+    assert sentence.endswith("Permission denied; the live version is whole")
     assert hint == "  try: the same command, where it may write"
     for path, mode in rights.items():
         path.chmod(mode)
@@ -196,4 +197,35 @@ def test_gc_frees_what_no_version_needs_even_on_a_full_disk(store: Store) -> Non
     assert outcome(lambda: on_a_full_disk(work, store.root, 0)) == REFUSED
     assert stray not in store.objects
     assert len(store.standing()) == 2
+    assert store.verify() == []
+
+
+def test_gc_empties_what_a_killed_night_was_writing_before_it_needs_room(store: Store) -> None:
+    (store.root / "tmp" / "half").mkdir()
+    (store.root / "tmp" / "half" / "vectors.npy").write_bytes(bytes(1000))
+    log = store.root / "log"
+    log.write_bytes(log.read_bytes()[:-9])
+    assert outcome(lambda: on_a_full_disk(COMMANDS_HERE["gc"], store.root, 0)) == REFUSED
+    assert list((store.root / "tmp").iterdir()) == []
+    assert outcome(lambda: COMMANDS_HERE["gc"](Store.open(store.root))) == WORKED
+    assert store.verify() == []
+
+
+def test_a_disk_that_fills_once_a_version_is_live_does_not_unsay_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "log")
+
+    monkeypatch.setattr("state.log.append", full)
+    with pytest.raises(StoreError) as caught:
+        night(store, [document("new")])
+    assert (
+        caught.value.message
+        == "version 3 is live, but what follows could not be written: No space left on device"
+    )
+    assert caught.value.hint == "nightshift gc"
+    monkeypatch.undo()
+    assert store.verify() == []
+    assert night(store, [document("newer")]) == 4
     assert store.verify() == []

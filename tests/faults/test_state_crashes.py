@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from nightshift.errors import StoreMissing
+from nightshift.errors import StoreError, StoreMissing
 from state import versions
 from state.manifest import Manifest
 from state.store import Store
@@ -120,7 +120,7 @@ def child(scenario: Callable[[Path], None], root: Path, fault: str, when: int) -
     met = arm(fault, when)
     try:
         scenario(root)
-    except OSError:
+    except (OSError, StoreError):
         os._exit(FAILED)
     except BaseException:
         os._exit(1)

@@ -36,6 +36,18 @@ def test_a_later_delivery_deletes_replaces_and_asks(tmp_path: Path, encoder_fold
     assert "sea-2" not in asked
 
 
+def test_of_many_bad_lines_the_first_thousand_are_kept(
+    tmp_path: Path, encoder_folder: Path
+) -> None:
+    batch = worlds.write_batch(tmp_path / "a", "sea", range(120))
+    with (batch / "corpus.jsonl").open("a") as corpus:
+        corpus.write("no json\n" * 1200)
+    bootstrap(tmp_path / "store", [batch], encoder=str(encoder_folder))
+    facts = Store.open(tmp_path / "store").manifest().facts
+    assert facts["documents"]["quarantined"] == 1200
+    assert len(facts["quarantined"]) == 1000
+
+
 def test_a_document_that_is_deleted_and_comes_again_is_there(
     tmp_path: Path, encoder_folder: Path
 ) -> None:

@@ -10,12 +10,14 @@ import worlds
 
 from flows import migration
 from flows.live import open_live
-from flows.migration import NOTES, estimate, migrate
+from flows.migration import estimate, migrate
 from flows.night import update
 from flows.rollback import rollback
-from nightshift.errors import EncoderMismatch, NothingToDo
+from nightshift.errors import EncoderMismatch, NothingToDo, StoreDamaged
 from pipeline.index import Found
+from state import sealed
 from state.store import Store
+from state.verify import MIGRATION
 
 QUERIES = [worlds.query("law", 3), worlds.query("sea", 4), worlds.query("ore", 5)]
 
@@ -69,7 +71,7 @@ def test_the_next_generation_has_the_same_documents_and_kinds(migrated: Store) -
         found = new.retriever.ask(QUERIES[:1], 600).found[0]
         assert len(found) == len(new.library)
     assert not migrated.verify()
-    assert not (migrated.root / NOTES).exists()
+    assert not (migrated.root / MIGRATION).exists()
 
 
 def test_it_is_taken_back_and_put_back_bit_for_bit(migrated: Store) -> None:
@@ -123,6 +125,19 @@ def test_a_killed_migration_goes_on_where_it_was(
         for ours, theirs in zip(asked, whole.retriever.ask_frozen(QUERIES, 20).found, strict=True):
             assert [hit.number for hit in ours] == [hit.number for hit in theirs]
     assert not grown.verify()
+
+
+def test_damaged_notes_of_a_migration_are_named_with_the_way_out(
+    grown: Store, other_encoder: str
+) -> None:
+    place = grown.root / MIGRATION
+    sealed.write(place, {"fingerprint": "another's"})
+    assert grown.verify() == []
+    place.write_bytes(place.read_bytes().replace(b"another", b"someone"))
+    assert [damage.what for damage in grown.verify()] == [MIGRATION]
+    with pytest.raises(StoreDamaged) as caught:
+        migrate(grown, other_encoder, anyway=True)
+    assert caught.value.hint == f"rm {place}"
 
 
 def test_whoever_would_lose_keeps_the_old_encoder(
