@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from flows.record import record_of
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, StoreDamaged
 from state.mirror import deliver
 from state.outbox import acknowledge, destination, telling, waiting
 from state.store import Store
@@ -19,19 +19,41 @@ LONGEST = 200
 def deliver_waiting(store: Store) -> list[int]:
     """Tell every version that waits, oldest first, and those that come meanwhile; which they were.
 
-    The first that fails ends it: an MLflow that is down for one is down for all.
+    An MLflow that is down for one is down for all: that ends it. A version that cannot be told for
+    what it holds goes on waiting, and is complained of once the others are told.
     """
     to = destination(store.root)
     told: list[int] = []
+    stuck: dict[int, Exception] = {}
     with telling(store.root):
-        while todo := waiting(store, to):
+        while todo := [one for one in waiting(store, to) if one.version not in stuck]:
             if to.artifacts:
                 to.artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
             for manifest in todo:
-                run = deliver(record_of(store, manifest), to)
+                try:
+                    run = deliver(record_of(store, manifest), to)
+                except Exception as error:
+                    if not _is_its_own(error):
+                        raise
+                    stuck[manifest.version] = error
+                    continue
                 acknowledge(store.root, manifest, to, run)
                 told.append(manifest.version)
+    for error in stuck.values():
+        raise error
     return told
+
+
+def _is_its_own(error: BaseException) -> bool:
+    """Whether what failed is the version, and not the way to MLflow."""
+    if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
+        return True
+    root: BaseException | None = error
+    while root is not None:
+        if isinstance(root, (UnicodeError, StoreDamaged)):
+            return True
+        root = root.__cause__ or root.__context__
+    return False
 
 
 def in_one_sentence(error: BaseException) -> str:

@@ -21,7 +21,14 @@ from pipeline.documents import Document, Key, Pair
 from pipeline.files import File, Refused, printable
 from pipeline.formats import JSON_LINES, RECORDS, TEXTS, TOLD
 from pipeline.judgements import read_pairs
-from pipeline.readers import Quarantined, check_identifier, decode, parse_object, without_mark
+from pipeline.readers import (
+    Quarantined,
+    check_identifier,
+    check_unicode,
+    decode,
+    parse_object,
+    without_mark,
+)
 
 CORPUS = tuple(f"corpus{ending}" for ending in RECORDS)
 QUERIES = tuple(f"queries{ending}" for ending in JSON_LINES)
@@ -29,6 +36,8 @@ TRAIN = "qrels/train.tsv"
 SETTINGS = "batch.json"
 USUAL_SOURCE = "default"
 BYTES_PER_CHARACTER = 4
+ABOUT_LIMIT = 1024
+"""Characters of what a batch says of itself."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +183,7 @@ class _Reading:
 
     def _assemble(self, corpus: Corpus, digest: Digest, pairs: list[Pair], snapshot: bool) -> Batch:
         return Batch(
-            name=self.path.name,
+            name=printable(self.path.name),
             digest=digest.hexdigest(),
             source=self.source,
             label=self.about.get("label"),
@@ -227,9 +236,16 @@ class _Reading:
             raise self._bad_settings(str(refused), "which columns mean what") from None
 
     def _text(self, key: str, value: object) -> str | None:
-        if value is None or isinstance(value, str):
-            return value
-        self.quarantined.append(Quarantined(SETTINGS, f"the {key} is not a string"))
+        if value is None:
+            return None
+        try:
+            if not isinstance(value, str):
+                raise Refused("not a string")
+            if len(value) > ABOUT_LIMIT:
+                raise Refused(f"longer than {ABOUT_LIMIT} characters")
+            return check_unicode(value)
+        except Refused as refused:
+            self.quarantined.append(Quarantined(SETTINGS, f"the {key} is {refused}"))
         return None
 
     def _bad_settings(self, reason: str, what: str = "which source the batch is of") -> BatchError:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import worlds
 
+from flows import deliver as telling
 from flows.alias import version_called
 from flows.deliver import deliver_waiting
 from flows.mirror import QUIET_AND_QUICK, mirror
@@ -25,6 +26,7 @@ from flows.rollback import rollback
 from nightshift.errors import UsageError
 from nightshift.index import open_index
 from nightshift.pyfunc import _load_pyfunc
+from state.mirror import VERSION
 from state.outbox import destination, waiting
 from state.store import Store
 
@@ -309,3 +311,39 @@ def test_a_locked_database_is_waited_for_a_while_and_then_left(ready: Store) -> 
     assert time.monotonic() - started < 60
     assert mirror(ready).told == (1, 2)
     assert_told_once(ready)
+
+
+@pytest.mark.parametrize("place", ["record_of", "deliver"])
+def test_a_version_that_cannot_be_told_keeps_no_other_waiting(
+    ready: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    update(ready, [worlds.write_batch(tmp_path / "more", "sea", range(300, 310))])
+    whole = getattr(telling, place)
+
+    def but_for_the_second(*given: Any) -> Any:
+        version = given[1].version if place == "record_of" else int(given[0].tags[VERSION])
+        if version == 2:
+            "\ud800".encode()
+        return whole(*given)
+
+    monkeypatch.setattr(telling, place, but_for_the_second)
+    with pytest.raises(UnicodeEncodeError):
+        deliver_waiting(ready)
+    assert [one.version for one in waiting(ready, destination(ready.root))] == [2]
+    monkeypatch.setattr(telling, place, whole)
+    assert deliver_waiting(ready) == [2]
+
+
+def test_an_mlflow_that_is_down_for_one_is_down_for_all(
+    ready: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def down(record: Any, to: Any) -> str:
+        asked.append(record)
+        raise ConnectionRefusedError("Connection refused")
+
+    monkeypatch.setattr(telling, "deliver", down)
+    with pytest.raises(ConnectionRefusedError):
+        deliver_waiting(ready)
+    assert len(asked) == 1

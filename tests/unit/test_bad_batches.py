@@ -218,3 +218,21 @@ def test_metadata_without_a_bottom_lose_their_row_only(tmp_path, opening, name):
         text = '{"_id": "1", "text": "x", "metadata": ' + deep + '\n{"_id": "2", "text": "y"}\n'
     batch = read_batch(write(tmp_path / name, text))
     assert (ids(batch), reasons(batch)) == (["2"], ["nested too deeply"])
+
+
+@pytest.mark.parametrize("told", ["\ud800 x", "x" * 1025])
+@pytest.mark.parametrize("key", ["label", "instruction", "time"])
+def test_what_a_batch_says_of_itself_is_checked_like_its_texts(tmp_path, key, told):
+    write(tmp_path / "b" / "corpus.jsonl", lines({"_id": "1", "text": "x"}))
+    write(tmp_path / "b" / "batch.json", json.dumps({key: told}))
+    batch = read_batch(tmp_path / "b")
+    assert ids(batch) == ["1"]
+    assert getattr(batch, key) is None
+    [reason] = reasons(batch)
+    assert reason.startswith(f"the {key} is ")
+
+
+def test_a_name_that_is_no_unicode_is_made_printable(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    write(folder / "corpus.jsonl", lines({"_id": "1", "text": "x"}))
+    assert read_batch(folder).name == "caf\\udce9"
