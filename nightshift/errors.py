@@ -38,6 +38,15 @@ class NightshiftError(Exception):
         return f"{self.message}; try: {self.hint}" if self.hint else self.message
 
 
+def printable(sentence: str) -> str:
+    """What a name in it could do to a terminal is taken out.
+
+    >>> printable("\\x1b[2Jmonday")
+    ' [2Jmonday'
+    """
+    return "".join(char if char.isprintable() else " " for char in sentence)
+
+
 class UsageError(NightshiftError):
     exit_code = 2
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, printable
 
 if TYPE_CHECKING:
     from flows.shift.plan import Plan, Run
@@ -74,12 +74,3 @@ def outcome(run: Run) -> str:
     """What came of a run, without saying a thing twice: `nothing to do: no batch ...`."""
     short = run.state.removeprefix("Completed: ")
     return run.message if run.message.startswith(short) else f"{short}: {run.message}"
-
-
-def printable(line: str) -> str:
-    """What a batch's name could do to a terminal is taken out.
-
-    >>> printable("\x1b[2Jmonday")
-    ' [2Jmonday'
-    """
-    return "".join(char if char.isprintable() else " " for char in line)

@@ -45,7 +45,7 @@ from nightshift.cli import (
     update,
     verify,
 )
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, printable
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -168,9 +168,9 @@ def _refused(error: OSError) -> tuple[str, str]:
 def _explain(error: Exception, sentence: str, hint: str | None) -> None:
     if output.debugging:
         raise error
-    output.err.print(f"error: {sentence}", markup=False)
+    output.err.print(f"error: {printable(sentence)}", markup=False)
     if hint:
-        output.err.print(f"  try: {hint}", markup=False)
+        output.err.print(f"  try: {printable(hint)}", markup=False)
 
 
 def _quiet() -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nightshift.errors import printable
 from pipeline.progress import Progress as Report
 
 # Lines are wrapped for a person only; a file or a pipe gets them whole.
@@ -40,7 +41,7 @@ def plain(text: str, width: int = 0) -> str:
     >>> plain("a\\x1b[31m red\\n[bold]line")
     'a [31m red \\\\[bold]line'
     """
-    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    shown = " ".join(printable(text).split())
     if width and len(shown) > width:
         shown = shown[: width - 1] + "…"
     return escape(shown)

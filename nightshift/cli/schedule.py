@@ -13,7 +13,7 @@ import typer
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
 from nightshift.cli.output import err, out, plain
-from nightshift.errors import NightshiftError, UsageError
+from nightshift.errors import NightshiftError, UsageError, printable
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -88,7 +88,7 @@ def now(
     store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """One night now, through Prefect; says which version came of it."""
-    from nightshift.appliance.news import outcome, printable
+    from nightshift.appliance.news import outcome
 
     with _server(store) as client:
         from flows.shift.plan import run_now

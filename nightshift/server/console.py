@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
+from nightshift.errors import printable
+
 
 def complain(error: BaseException) -> None:
     """One line, however the error is written."""
-    sentence = " ".join(str(error).split()) or "no more is known"
+    sentence = " ".join(printable(str(error)).split()) or "no more is known"
     print(f"{now()} {type(error).__name__}: {sentence}", file=sys.stderr, flush=True)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import worlds
+
+from nightshift.server.console import complain
 
 Run = Callable[..., Any]
 NESTED = b"[" * 9000 + b"]" * 9000
@@ -215,3 +219,21 @@ def test_ids_of_every_sort_reach_the_index_and_come_back(
     assert shown.code == 0
     assert not {"\x00", "\u202e"} & set(shown.out)
     assert run("verify").code == 0
+
+
+def test_an_error_of_control_characters_does_not_reach_the_terminal(
+    store: Path, tmp_path: Path
+) -> None:
+    folder = batch(tmp_path / "x\x1b[2Jx", GOOD)
+    (folder / "batch.json").write_text("{broken")
+    command = [sys.executable, "-m", "nightshift.cli.main", "update", str(folder)]
+    said = subprocess.run([*command, "--store", str(store)], capture_output=True, text=True)
+    assert said.returncode == 1
+    assert "does not say which source" in said.stderr
+    assert "\x1b" not in said.stderr
+
+
+def test_nor_does_one_of_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    complain(ValueError("x\x1b[2Jx\nand \udce9"))
+    said = capsys.readouterr().err
+    assert said.endswith("ValueError: x [2Jx and\n")
