@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,8 @@ class Journal:
             return False
         page = "".join(json.dumps({"time": now(), **line}) + "\n" for line in lines)
         try:
-            os.write(self._descriptor, page.encode())
+            with _alone(self._descriptor):
+                _append(self._descriptor, page.encode())
         except OSError as error:
             complain(error)
             return False
@@ -40,6 +43,28 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+@contextmanager
+def _alone(descriptor: int) -> Iterator[None]:
+    """Nobody else appends meanwhile: what is taken back is our own."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _append(descriptor: int, page: bytes) -> None:
+    """All of it or nothing: to half a line the next one would be glued."""
+    before = os.fstat(descriptor).st_size
+    try:
+        while page:
+            page = page[os.write(descriptor, page) :]
+    except OSError:
+        with suppress(OSError):  # a pipe takes nothing back
+            os.ftruncate(descriptor, before)
+        raise
 
 
 def searches(queries: Iterable[str], answers: Iterable[Answer]) -> list[Line]:
