@@ -15,9 +15,11 @@ faster than people read is a robot, and is left out.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -174,7 +176,10 @@ def _time(fields: dict[str, Any]) -> float:
     """Seconds since 1970, from those or from ISO 8601."""
     value = fields.get("time")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        with suppress(OverflowError):
+            if math.isfinite(value):
+                return float(value)
+        raise Refused("the time is too large a number")
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
