@@ -13,7 +13,7 @@ themselves, as on the query side (pipeline/training.py). Other known answers are
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,8 @@ class BothSidesCourse:
             self.asked.setdefault(int(own[near.argmax()]), []).append(row)
         self.rows = np.array(sorted(self.asked), np.int64)
         self.queries = len(self.learn)
+        self.owed: torch.Tensor | float = 0.0
+        """What the expert owes for the queries of the last batch, their mean."""
 
     def learning(self, groups: Rows) -> Rows:
         """The rows that teach; others set the scale of the overlay."""
@@ -128,20 +130,34 @@ class BothSidesCourse:
         other = np.array([np.isin(rows, self.answers[query]) for query in queries])
         other[np.arange(len(queries)), targets] = False
         logits = logits.masked_fill(torch.from_numpy(other), -torch.inf)
-        return torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))
+        return torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets)) + self.owed
 
     def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
-        learned = self._embed([self.query_tokens[row] for row in queries])
+        learned = self._learned(queries)
         rewritten = self._embed([self.passage_tokens[row] for row in passages.tolist()])
         frozen = self.frozen[list(queries)] @ self.candidates[torch.from_numpy(passages)].T
         return (frozen + learned @ rewritten.T) / 2
 
-    def _embed(self, tokens: Sequence[list[int]]) -> torch.Tensor:
+    def _learned(self, queries: Sequence[int]) -> torch.Tensor:
+        """The queries' vectors; what the expert owes for them is noted, as on one side."""
+        guest = self.encoder.guest
+        self.owed = 0.0
+
+        def passed(lengths: list[int]) -> None:
+            if guest is not None:
+                self.owed = self.owed + guest.penalty(lengths) * (len(lengths) / len(queries))
+
+        return self._embed([self.query_tokens[row] for row in queries], passed)
+
+    def _embed(
+        self, tokens: Sequence[list[int]], passed: Callable[[list[int]], None] = lambda _: None
+    ) -> torch.Tensor:
         """Vectors in order, through the network in batches of like length."""
         order, parts = [], []
         for rows in batches([len(ids) for ids in tokens]):
             order += rows
             parts.append(self.encoder.embed([tokens[row] for row in rows]))
+            passed([len(tokens[row]) for row in rows])
         return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
 
     def _some(self, queries: list[int]) -> list[int]:
@@ -159,5 +175,5 @@ class PlainCourse(BothSidesCourse):
         return np.arange(len(groups))
 
     def _scores(self, queries: Sequence[int], passages: Rows) -> torch.Tensor:
-        learned = self._embed([self.query_tokens[row] for row in queries])
+        learned = self._learned(queries)
         return learned @ self._embed([self.passage_tokens[row] for row in passages.tolist()]).T

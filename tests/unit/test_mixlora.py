@@ -14,6 +14,7 @@ from conftest import WORDS, weights_hash
 
 from nightshift.errors import EncoderError
 from pipeline import training
+from pipeline.both_sides import BothSidesCourse, train_both
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts import mixlora
 from pipeline.experts.energies import Energies, cosines_of, energy_of, shares_out
@@ -259,3 +260,33 @@ def test_a_copy_and_a_folder_keep_what_was_inherited(
         assert again.parameter_count == heir.parameter_count > 0
         assert np.array_equal(through(again), through(heir))
         assert again.energies.as_json() == heir.energies.as_json()
+
+
+def test_a_mixture_that_is_taught_both_sides_pays_for_its_queries(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = MixLora.new(tiny_encoder, "e1", seed=1)
+    course = BothSidesCourse(tiny_encoder, asked(tiny_encoder, EAST, list(range(8))), TEXTS, seed=0)
+    paid: list[int] = []
+
+    def penalty(lengths: list[int]) -> float:
+        paid.extend(lengths)
+        return 7.0
+
+    with torch.no_grad(), model.attached():
+        monkeypatch.setattr(model, "penalty", lambda lengths: 0.0)
+        free = float(course.loss(course.rows))
+        monkeypatch.setattr(model, "penalty", penalty)
+        assert float(course.loss(course.rows)) == pytest.approx(free + 7.0, abs=1e-4)
+    learning = [len(course.query_tokens[row]) for row in course.learn]
+    assert sorted(paid) == sorted(learning)
+
+
+def test_its_routers_learn_when_it_is_taught_both_sides(tiny_encoder: Encoder) -> None:
+    model = MixLora.new(tiny_encoder, "e1", seed=1)
+    lessons = asked(tiny_encoder, EAST, list(range(8)))
+    before = [layer["router"].clone() for layer in model.open.values()]
+    train_both(tiny_encoder, model, lessons, TEXTS, minutes=1, seed=0)
+    for layer, router in zip(model.open.values(), before, strict=True):
+        assert not torch.equal(layer["router"], router)
+    assert model.energies.mean
