@@ -66,6 +66,12 @@ def portions(
         yield portion
 
 
+def forget() -> None:
+    """Have none at hand; after a purge no text stays in memory."""
+    with _keeping:
+        _kept.clear()
+
+
 def _group(file: Path, number: int) -> list[Document]:
     """A row group; the one that was asked for longest ago makes room for it."""
     place = (file, number)

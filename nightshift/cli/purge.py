@@ -47,4 +47,5 @@ def purge(
         )
     out.print(f"[bold]version {done.version}[/bold]: erased from {len(done.versions)} versions")
     out.print("  not erased: your own batch files, what experts and statistics learned from it,")
-    out.print("  and what history quotes of lines that were quarantined")
+    out.print("  what history quotes of lines that were quarantined, and the journals that")
+    out.print("  `nightshift serve --log` and `--clicks` wrote: delete or edit those yourself")

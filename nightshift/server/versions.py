@@ -19,6 +19,7 @@ from nightshift.index import Index
 from nightshift.server.console import complain
 from pipeline.checkpoint import locate
 from pipeline.encoder import Encoder
+from pipeline.texts import forget
 from state.manifest import Manifest
 from state.objects import SUCCESSORS
 from state.store import Store
@@ -167,6 +168,7 @@ class Versions:
         else:
             self._leaving.discard(opened)
             opened.live.release()
+            forget()  # a purge may be why it is let go
 
     def _all(self) -> tuple[Opened, ...]:
         live = () if self._live is None else (self._live,)

@@ -37,7 +37,9 @@ def test_purge_without_a_question(run: Run, store: Path) -> None:
     text = worlds.document("sea", 3)["text"]
     hits = run("search", text, "--version", 1, "--json").json["hits"]
     assert "sea-3" not in {hit["id"] for hit in hits}
-    assert "what experts" in run("purge", "sea-5", "--yes").out
+    said = run("purge", "sea-5", "--yes").out
+    assert "what experts" in said
+    assert "journals that `nightshift serve --log` and `--clicks` wrote" in said
 
 
 def test_compact_answers_as_before(run: Run, store: Path, tmp_path: Path) -> None:
