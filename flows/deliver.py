@@ -39,8 +39,8 @@ def deliver_waiting(store: Store) -> list[int]:
                     continue
                 acknowledge(store.root, manifest, to, run)
                 told.append(manifest.version)
-    for error in stuck.values():
-        raise error
+    for first in stuck.values():
+        raise first
     return told
 
 

@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import worlds
 from starlette.testclient import TestClient
 
 from flows.purge import purge
 from flows.rollback import rollback
 from nightshift.index import open_index
-from nightshift.server import versions
 from nightshift.server.guard import Door
 from nightshift.server.versions import OLDER
 from pipeline import texts
@@ -173,21 +171,6 @@ def test_answers_are_never_mixed_while_a_store_goes_to_and_fro(serve: Serve, sto
             reader.join()
     assert not wrong
     assert seen >= set(range(4, 8))
-
-
-def test_a_hiccup_that_has_passed_is_no_problem_any_more(
-    serve: Serve, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(versions, "BETWEEN_ATTEMPTS", 0.01)
-    complaints: list[BaseException] = []
-    monkeypatch.setattr(versions, "complain", complaints.append)
-    client = serve(store)
-    head = store.root / "HEAD"
-    there = head.read_bytes()
-    head.unlink()
-    until(lambda: bool(complaints))
-    head.write_bytes(there)
-    until(lambda: client.get("/health").status_code == 200)
 
 
 def test_a_purged_text_is_not_kept_in_memory(serve: Serve, store: Store) -> None:
