@@ -42,7 +42,8 @@ class Weighed:
 
 
 def fuse(dense: list[Found], lexical: list[Found], share: float, k: int) -> list[Found]:
-    """The k best of both legs; with a share of 0 or 1, or where one is empty, of one alone.
+    """The k best of both legs; with a share of 0, or where one is empty, of one alone. With a share
+    of 1 whom no word names follows as the vectors have it, with a score of nothing.
 
     Documents below the DEPTH best of both follow as the legs have them, with the lowest score. The
     passage is that of the dense leg where it has the document.
@@ -53,18 +54,22 @@ def fuse(dense: list[Found], lexical: list[Found], share: float, k: int) -> list
     [3, 1, 2]
     >>> fuse(near, named, 0.0, 2) == near[:2]
     True
+    >>> [hit.number for hit in fuse(near, named, 1.0, 2)]
+    [3, 1]
     """
     passages = {hit.number: hit.passage for hit in [*lexical, *dense]}
     if dense and (share == 0 or not lexical):
         return dense[:k]
     if share == 1 or not dense:
-        return [Found(hit.number, passages[hit.number], hit.score) for hit in lexical[:k]]
+        scores = {hit.number: hit.score for hit in lexical}
+        ordered = dict.fromkeys(hit.number for hit in [*lexical, *dense])
+        return [Found(n, passages[n], scores.get(n, 0.0)) for n in [*ordered][:k]]
     both = weighed(dense, lexical)
-    scores = both.fused(share)
-    best = np.argsort(-scores, kind="stable")[:k]
+    fused = both.fused(share)
+    best = np.argsort(-fused, kind="stable")[:k]
     ranked = [
         Found(number, passages[number], score)
-        for number, score in zip(both.numbers[best].tolist(), scores[best].tolist(), strict=True)
+        for number, score in zip(both.numbers[best].tolist(), fused[best].tolist(), strict=True)
     ]
     floor = float((1 - share) * both.dense.min() + share * both.lexical.min())
     known = set(both.numbers.tolist())
@@ -170,9 +175,9 @@ def ndcg(
 def _rankings(dense: list[Found], lexical: list[Found]) -> list[npt.NDArray[np.int64]]:
     """The first RANKS documents with each of the SHARES."""
     near = np.array([hit.number for hit in (dense or lexical)[:RANKS]], np.int64)
-    named = np.array([hit.number for hit in (lexical or dense)[:RANKS]], np.int64)
     if not dense or not lexical:
         return [near] * len(SHARES)
+    named = np.array([hit.number for hit in fuse(dense, lexical, 1.0, RANKS)], np.int64)
     both = weighed(dense, lexical)
     fused = np.stack([both.fused(share) for share in SHARES[1:-1]])
     best = np.argsort(-fused, axis=1, kind="stable")[:, :RANKS]

@@ -32,6 +32,8 @@ LEAST_WEIGHT = 0.1
 PROTOTYPES = 8
 QUERIES_PER_PROTOTYPE = 20
 FLOOR_QUANTILE = 0.01
+DIGITS = 9
+"""Of a weighted share."""
 
 Route = dict[str, float]
 """Expert name (or FROZEN) -> weight; the weights sum to one."""
@@ -55,14 +57,16 @@ class Router:
 
     def similarity(self, queries: Vectors) -> npt.NDArray[np.float64]:
         """Cosine of each query to the nearest prototype of each kind: (queries, kinds)."""
-        columns = [(queries @ points.T).max(axis=1) for points in self.prototypes.values()]
-        return np.stack(columns, axis=1).astype(np.float64)
+        nearest = np.empty((len(queries), len(self.prototypes)))
+        for column, points in enumerate(self.prototypes.values()):
+            nearest[:, column] = (queries @ points.T).max(axis=1)
+        return nearest
 
     def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
         """Weights for each query vector of the frozen encoder; `among` these kinds alone, where
-        somebody knows that the queries are theirs.
+        somebody knows that the queries are theirs: the frozen encoder's, if none has prototypes.
         """
-        if not self.experts or not len(queries):
+        if not self.experts or not self.prototypes or not len(queries):
             return [{FROZEN: 1.0} for _ in queries]
         weights, near = self._weighed(queries, among)
         return [
@@ -77,14 +81,16 @@ class Router:
         other: float,
         among: Collection[str] | None = None,
     ) -> list[float]:
-        """A number that each kind has, for each query: weighted as its route weighs the kinds, and
+        """A share that each kind has, for each query: weighted as its route weighs the kinds, and
         `other` for kinds that have none and for queries near to no kind.
         """
         if not self.prototypes or not len(queries):
             return [other] * len(queries)
         values = np.array([of_kind.get(kind, other) for kind in self.prototypes])
         weights, near = self._weighed(queries, among)
-        return [float(value) for value in np.where(near, weights @ values, other)]
+        # Weights sum to one but for the last bit, and a share of all is another thing than nearly.
+        shares = np.clip(np.round(weights @ values, DIGITS), 0, 1)
+        return [float(share) for share in np.where(near, shares, other)]
 
     def with_kind(self, kind: str, prototypes: Vectors, expert: str | None) -> Router:
         """The router with a kind added or replaced, served by `expert` or by the frozen encoder."""
@@ -130,13 +136,14 @@ class Router:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """Each query's weights of all kinds, and whether it is near to any."""
         similarity = self.similarity(queries)
-        known = [kind in among for kind in self.prototypes] if among is not None else []
-        if not any(known):
+        if among is None:
             weights = RULES[self.rule](similarity, self.sharpness)
             return weights, similarity.max(axis=1) >= self.floor
         weights = np.zeros_like(similarity)
-        weights[:, known] = RULES[self.rule](similarity[:, known], self.sharpness)
-        return weights, np.ones(len(queries), bool)
+        known = [kind in among for kind in self.prototypes]
+        if any(known):
+            weights[:, known] = RULES[self.rule](similarity[:, known], self.sharpness)
+        return weights, np.full(len(queries), any(known))
 
     def _merge(self, weights: npt.NDArray[np.float64]) -> Route:
         total: Route = {}

@@ -46,10 +46,12 @@ def test_a_fusion_holds_each_document_once_and_best_first(
     found = fuse(dense, lexical, share, k)
     numbers = [hit.number for hit in found]
     assert len(set(numbers)) == len(numbers)
-    assert found == sorted(found, key=lambda hit: (-hit.score, hit.number))
+    assert found == sorted(found, key=lambda hit: -hit.score)
+    if share < 1:
+        assert found == sorted(found, key=lambda hit: (-hit.score, hit.number))
     both = {hit.number for hit in [*dense, *lexical]}
     assert set(numbers) <= both
-    if 0 < share < 1 and dense and lexical:
+    if share and dense:
         assert len(found) == min(k, len(both))
     near = {hit.number for hit in dense}
     assert all(hit.passage == (7 if hit.number in near else 0) for hit in found)
@@ -70,7 +72,8 @@ def test_a_share_of_nothing_or_all_is_one_leg_as_it_is(
         assert fuse(dense, lexical, 0.0, 5) == dense[:5]
     named = [(hit.number, hit.score) for hit in lexical[:5]]
     if lexical:
-        assert [(hit.number, hit.score) for hit in fuse(dense, lexical, 1.0, 5)] == named
+        found = [(hit.number, hit.score) for hit in fuse(dense, lexical, 1.0, 5)]
+        assert found[: len(named)] == named
     assert fuse(dense, [], share, 5) == dense[:5]
     assert [(hit.number, hit.score) for hit in fuse([], lexical, share, 5)] == named
 
@@ -104,6 +107,15 @@ def test_what_the_legs_add_is_the_score(
             else:
                 place = hits[standing.rank - 1]
                 assert (place.number, place.score) == (hit.number, standing.score)
+
+
+def test_where_only_words_count_the_vectors_find_whom_no_word_names() -> None:
+    dense, lexical = leg({1: 0.9, 2: 0.8, 3: 0.7, 4: 0.6}, 7), [Found(3, 0, 12.0)]
+    found = fuse(dense, lexical, 1.0, 3)
+    assert found == [Found(3, 7, 12.0), Found(1, 7, 0.0), Found(2, 7, 0.0)]
+    [(_, named), (near, unnamed), _] = standings(dense, lexical, 1.0, found)
+    assert (named.rank, named.adds) == (1, 12.0)
+    assert (near.rank, near.adds, unnamed.rank, unnamed.adds) == (1, 0.0, None, 0.0)
 
 
 def test_z_scores_are_those_of_the_depth_best() -> None:

@@ -179,5 +179,28 @@ def test_told_the_kinds_a_query_goes_nowhere_else() -> None:
     [north] = router.route(at(0), among={"north"})
     assert north == {"e2": 1.0}
     assert router.route(at(230), among={"north"}) == [{"e2": 1.0}]
-    assert router.route(at(0), among={"unheard of"}) == router.route(at(0))
+    assert router.route(at(0), among={"north", "unasked"}) == [{"e2": 1.0}]
     assert router.weigh(at(0), {"east": 0.2, "north": 0.9}, 0.5, {"north"}) == [0.9]
+
+
+def test_told_a_kind_that_nobody_ever_asked_a_query_is_left_to_the_frozen_encoder() -> None:
+    router = plane()
+    assert router.route(at(0, 90), among={"unasked"}) == [{FROZEN: 1.0}] * 2
+    assert router.weigh(at(0), {"east": 0.2, "north": 0.9}, 0.5, {"unasked"}) == [0.5]
+
+
+def test_where_no_kind_was_ever_asked_a_query_resembles_none() -> None:
+    assert Router().similarity(at(0, 90)).shape == (2, 0)
+    assert Router(experts={"east": "e1"}).route(at(0), among={"east"}) == [{FROZEN: 1.0}]
+    assert Router(experts={"east": "e1"}).route(at(0)) == [{FROZEN: 1.0}]
+
+
+@given(
+    st.sampled_from([2, 3, 7]), st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1)
+)
+def test_a_share_that_all_kinds_have_is_a_query_s_to_the_last_bit(
+    kinds: int, share: float, seed: int
+) -> None:
+    prototypes = {f"k{n}": unit(2, 4, seed=seed + n) for n in range(kinds)}
+    shares = Router(prototypes).weigh(unit(20, 4, seed=seed), dict.fromkeys(prototypes, share), 0.5)
+    assert set(shares) == {share}
