@@ -9,10 +9,11 @@ hand for every dataset.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from flows.modules import Kind
 from pipeline.batch import Batch
-from pipeline.encoder import Encoder
+from pipeline.encoder import Encoder, Vectors
 
 
 def labels_of(batch: Batch) -> tuple[str, ...]:
@@ -29,17 +30,24 @@ def with_labels(known: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]
     return tuple(dict.fromkeys((*known, *new)))
 
 
-def kinds_meant(
-    kinds: Mapping[str, Kind], instruction: str, encoder: Encoder
-) -> frozenset[str] | None:
-    """The kinds that an instruction means; None where no kind was ever told anything."""
-    told = [(id_, label) for id_, kind in kinds.items() for label in kind.labels]
-    if not told:
-        return None
-    wanted = instruction.strip().casefold()
-    named = frozenset(id_ for id_, label in told if label.strip().casefold() == wanted)
-    if named:
-        return named
-    vectors = encoder.encode_queries([instruction, *(label for _, label in told)])
-    near = vectors[1:] @ vectors[0]
-    return frozenset({told[int(near.argmax())][0]})
+class Prior:
+    """What the kinds of one version were told, and how its encoder sees that."""
+
+    def __init__(self, kinds: Mapping[str, Kind], encoder: Encoder) -> None:
+        self._told = [(id_, label) for id_, kind in kinds.items() for label in kind.labels]
+        self._encoder = encoder
+
+    def kinds_meant(self, instruction: str) -> frozenset[str] | None:
+        """The kinds that an instruction means; None where no kind was ever told anything."""
+        if not self._told:
+            return None
+        wanted = instruction.strip().casefold()
+        named = frozenset(id_ for id_, label in self._told if label.strip().casefold() == wanted)
+        if named:
+            return named
+        near = self._labels @ self._encoder.encode_queries([instruction])[0]
+        return frozenset({self._told[int(near.argmax())][0]})
+
+    @cached_property
+    def _labels(self) -> Vectors:
+        return self._encoder.encode_queries([label for _, label in self._told])

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from flows.live import Live, open_live
-from flows.prior import kinds_meant
+from flows.prior import Prior
 from nightshift.errors import UsageError
 from nightshift.facts import Expert, Explanation, NearKind, Version, expert_of, version_of
 from pipeline.fusion import Standing, standings
-from pipeline.library import EVERYTHING, Filter
+from pipeline.library import EVERYTHING, FILTERED, Filter
 from pipeline.retriever import Answers, Leg, Retriever
 from pipeline.router import Route
 from state.store import Store
@@ -68,14 +69,17 @@ class Answer:
 
 FILTERS_KEPT = 8
 """Narrowed retrievers at hand, for filters that were asked for lately."""
+ASK = 'nightshift search "WORDS"'
 
 
 class Index:
-    """One version of a store, ready to be asked."""
+    """One version of a store, ready to be asked; by several threads too, one after the other."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
         self._only = lru_cache(FILTERS_KEPT)(partial(_narrowed, live))
+        self._alone = Lock()
+        """Experts attach to the one encoder: who asks meanwhile would ask through them."""
 
     @property
     def version(self) -> int:
@@ -105,14 +109,20 @@ class Index:
         where: Filter = EVERYTHING,
     ) -> list[Answer]:
         """What `search` answers to each query; the encoder reads them together."""
-        if not all(query.strip() for query in queries):
-            raise UsageError("the query is empty", hint='nightshift search "WORDS"')
-        live, among = self.live, None
-        if instruction and instruction.strip():
-            among = kinds_meant(live.modules.kinds, instruction, live.encoder)
-        retriever = live.retriever if where == EVERYTHING else self._only(where)
-        answers = retriever.ask(queries, k, leg=leg, among=among)
-        return [self._answer(answers, row) for row in range(len(queries))]
+        for query in queries:
+            _check_query(query)
+        _check_wishes(k, leg, instruction, where)
+        with self._alone:
+            among = None
+            if instruction and instruction.strip():
+                among = self._prior.kinds_meant(instruction)
+            retriever = self.live.retriever if where == EVERYTHING else self._only(where)
+            answers = retriever.ask(queries, k, leg=leg, among=among)
+            return [self._answer(answers, row) for row in range(len(queries))]
+
+    @cached_property
+    def _prior(self) -> Prior:
+        return Prior(self.live.modules.kinds, self.live.encoder)
 
     def _answer(self, answers: Answers, row: int) -> Answer:
         library = self.live.library
@@ -138,9 +148,12 @@ class Index:
 
     def explain(self, query: str) -> Explanation:
         """What led to a query's route: its similarity to each kind, and the floor."""
-        modules = self.live.modules
+        _check_query(query)
+        with self._alone:
+            modules = self.live.modules
+            vectors = self.live.encoder.encode_queries([query])
         router = modules.router
-        similarity = router.similarity(self.live.encoder.encode_queries([query]))[0]
+        similarity = router.similarity(vectors)[0]
         kinds: list[NearKind] = [
             {
                 "kind": kind,
@@ -168,13 +181,40 @@ class Index:
         """This version in the format of another library, as a new folder."""
         from nightshift.exports.formats import export
 
-        return export(self.live, format, Path(out), expert)
+        with self._alone:
+            return export(self.live, format, Path(out), expert)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.live.__exit__(*error)
+
+
+def _check_query(query: str) -> None:
+    if not query.strip():
+        raise UsageError("the query is empty", hint=ASK)
+    _check_unicode("query", query)
+
+
+def _check_wishes(k: int, leg: Leg, instruction: str | None, where: Filter) -> None:
+    if k < 1:
+        raise UsageError(f"k is at least 1, not {k}", hint=f"{ASK} -k 10")
+    if leg not in (legs := get_args(Leg)):
+        raise UsageError(f"there is no leg {leg!r}; there are {', '.join(legs)}", hint=ASK)
+    if not isinstance(where, Filter):
+        raise UsageError(f"where is a Filter, not a {type(where).__name__}", hint=FILTERED)
+    _check_unicode("instruction", instruction or "")
+
+
+def _check_unicode(name: str, text: str) -> None:
+    """No tokenizer reads half a character, which is what a terminal makes of a stray byte."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the {name} is not valid Unicode: half of a surrogate pair", hint=ASK
+        ) from None
 
 
 def _narrowed(live: Live, where: Filter) -> Retriever:

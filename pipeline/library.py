@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nightshift.errors import UsageError
 from pipeline.chosen import Joined
 from pipeline.documents import Document, Key, Passage, passage_text
 from pipeline.encoder import Vectors
@@ -22,6 +23,9 @@ from pipeline.segment import Segment
 
 Dead = Mapping[str, frozenset[int]]
 """Segment name -> rows of documents that are no longer there."""
+
+
+FILTERED = 'index.search("WORDS", where=Filter(sources=("NAME",), id_prefix="START"))'
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,25 @@ class Filter:
     segments: tuple[str, ...] | None = None
     id_prefix: str | None = None
 
+    def __post_init__(self) -> None:
+        """A bare text would fit whatever is a part of it."""
+        for name, told in (("sources", self.sources), ("segments", self.segments)):
+            if told is not None and not _are_names(told):
+                message = f"{name} of a filter is a tuple of names, not {told!r}"
+                raise UsageError(message, hint=FILTERED)
+        if not isinstance(self.id_prefix, str | None):
+            message = f"id_prefix of a filter is a text, not {self.id_prefix!r}"
+            raise UsageError(message, hint=FILTERED)
+
     def matches(self, key: Key) -> bool:
         """Whether it fits a document of any segment."""
         source, id_ = key
         named = self.sources is None or source in self.sources
         return named and id_.startswith(self.id_prefix or "")
+
+
+def _are_names(told: object) -> bool:
+    return isinstance(told, tuple) and all(isinstance(name, str) for name in told)
 
 
 EVERYTHING = Filter()

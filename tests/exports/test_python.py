@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import worlds
@@ -48,6 +50,47 @@ def test_many_queries_are_answered_as_one_by_one(store: Store) -> None:
         assert index.search_many([]) == []
         with pytest.raises(UsageError, match="empty"):
             index.search_many(["sea", " "])
+
+
+def test_several_threads_get_the_answers_that_one_would(store: Store) -> None:
+    """Experts attach to the one encoder: a second thread would ask through the first one's."""
+    asked = [worlds.query(kind, n) for n in range(30) for kind in ("sea", "ore")]
+    with nightshift.open(store.root) as index:
+        alone = [(index.search(query).as_json(), index.explain(query)) for query in asked]
+        assert all("e1" in answer["route"] for answer, _ in alone)
+        with ThreadPoolExecutor(4) as threads:
+            answers = threads.map(index.search, asked)
+            reasons = threads.map(index.explain, asked)
+            together = [
+                (answer.as_json(), why) for answer, why in zip(answers, reasons, strict=True)
+            ]
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"query": " \x1c"}, "the query is empty"),
+        ({"query": "sea\udcff"}, "the query is not valid Unicode: half of a surrogate pair"),
+        ({"query": "sea", "instruction": "\ud800"}, "the instruction is not valid Unicode"),
+        ({"query": "sea", "k": 0}, "k is at least 1, not 0"),
+        ({"query": "sea", "k": -1}, "k is at least 1, not -1"),
+        ({"query": "sea", "leg": "lexicall"}, "there is no leg 'lexicall'"),
+        ({"query": "sea", "where": {"sources": ("a",)}}, "where is a Filter, not a dict"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    store: Store, told: dict[str, Any], sentence: str
+) -> None:
+    with nightshift.open(store.root) as index, pytest.raises(UsageError, match=sentence) as refused:
+        index.search(**told)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("query", [" ", "sea\udcff"])
+def test_nothing_is_explained_of_what_is_no_query(store: Store, query: str) -> None:
+    with nightshift.open(store.root) as index, pytest.raises(UsageError, match="the query is"):
+        index.explain(query)
 
 
 def test_versions_and_experts_are_told(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ import worlds
 import nightshift
 from flows.live import open_live
 from flows.night import update
-from flows.prior import kinds_meant
+from flows.prior import Prior
 from flows.rollback import rollback
+from pipeline.encoder import Vectors
 from state.store import Store
 
 LABEL, INSTRUCTION = "law", "find the paragraph that decides the case"
@@ -47,9 +49,26 @@ def test_other_words_mean_the_nearest_label(labelled_store: Path) -> None:
         kinds, encoder = live.modules.kinds, live.encoder
         [law] = [id_ for id_, kind in kinds.items() if kind.labels]
         assert kinds[law].labels == (LABEL, INSTRUCTION)
-        assert kinds_meant(kinds, "something like the law", encoder) == {law}
+        assert Prior(kinds, encoder).kinds_meant("something like the law") == {law}
         silent = {id_: kind for id_, kind in kinds.items() if id_ != law}
-        assert kinds_meant(silent, LABEL, encoder) is None
+        assert Prior(silent, encoder).kinds_meant(LABEL) is None
+
+
+def test_labels_are_encoded_once_however_many_ask(
+    labelled_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    with nightshift.open(labelled_store) as index:
+        encode = index.live.encoder.encode_queries
+
+        def noted(texts: Sequence[str]) -> Vectors:
+            read.extend(texts)
+            return encode(texts)
+
+        monkeypatch.setattr(index.live.encoder, "encode_queries", noted)
+        for told in ("like the law", "much like the law"):
+            assert index.search(SEA, instruction=told).route == {"e1": 1.0}
+    assert [read.count(label) for label in (LABEL, INSTRUCTION)] == [1, 1]
 
 
 def test_where_nothing_was_told_an_instruction_changes_nothing(first_store: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import handmade
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightshift.errors import UsageError
 from pipeline.documents import Document
 from pipeline.encoder import Vectors
 from pipeline.index import SMALL, Found, Index, Mask, Shelf
@@ -94,6 +97,22 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 )
 def test_a_filter_names_documents(library: Library, where: Filter, expected: int) -> None:
     assert library.matching(where).sum() == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"sources": "sea"}, "sources of a filter is a tuple of names, not 'sea'"),
+        ({"segments": "sea"}, "segments of a filter is a tuple of names, not 'sea'"),
+        ({"sources": ["sea"]}, r"sources of a filter is a tuple of names, not \['sea'\]"),
+        ({"segments": ("sea", ["a"])}, r"segments .*, not \('sea', \['a'\]\)"),
+        ({"id_prefix": ["sea"]}, r"id_prefix of a filter is a text, not \['sea'\]"),
+    ],
+)
+def test_a_filter_of_another_form_is_refused(told: Any, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence) as refused:
+        Filter(**told)
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])

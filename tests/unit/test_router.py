@@ -195,9 +195,7 @@ def test_where_no_kind_was_ever_asked_a_query_resembles_none() -> None:
     assert Router(experts={"east": "e1"}).route(at(0)) == [{FROZEN: 1.0}]
 
 
-@given(
-    st.sampled_from([2, 3, 7]), st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1)
-)
+@given(st.sampled_from([2, 3, 7]), st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.integers(0, 2**32 - 1))
 def test_a_share_that_all_kinds_have_is_a_query_s_to_the_last_bit(
     kinds: int, share: float, seed: int
 ) -> None:
