@@ -2,7 +2,9 @@
 
 Up to some hundred thousand passages an exact scan costs no more than encoding the query, so it is
 the default; a FAISS factory string such as "HNSW32" or "IVF256,Flat" makes the larger segments
-approximate. Those are kept as files (pipeline/index_cache.py).
+approximate (pipeline/approximate.py). Those are kept as files (pipeline/index_cache.py). An
+approximate index that must pass over many dead documents loses live ones on the way, so where few
+are alive, and wherever it finds too few, the live ones are scanned.
 """
 
 from __future__ import annotations
@@ -11,19 +13,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
-from nightshift.errors import UsageError
+from pipeline.approximate import parameters, selective, trained
 from pipeline.encoder import Vectors
 from pipeline.index_cache import keep, kept
 
 EXACT = "Flat"
 SMALL = 10_000
-"""Segments of fewer passages are always searched exactly."""
+"""Segments of fewer live passages are always searched exactly."""
+SCORES = 2**22
+"""What a scan holds at once, at most."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -36,6 +41,12 @@ class Shelf:
     vectors: Vectors
     first: npt.NDArray[np.int64]
     live: Mask
+
+    @property
+    def thin(self) -> bool:
+        """Whether so little is alive that a scan of it is the better search."""
+        alive = int(np.diff(self.first)[self.live].sum())
+        return alive < SMALL or 2 * alive < len(self.vectors)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class Index:
             for offset, shelf in zip(self._offsets, self.shelves, strict=False)
         ]
         other._searchers = [
-            _Searcher(shelf, _Scan(shelf) if exactly and searcher.approximate else searcher.faiss)
+            _Searcher(shelf, searcher.faiss, exactly or searcher.exactly)
             for shelf, searcher in zip(other.shelves, self._searchers, strict=True)
         ]
         return other
@@ -98,38 +109,71 @@ class Index:
 
 
 class _Searcher:
-    """FAISS over one shelf, with its dead documents left out."""
+    """Search over one shelf, with its dead documents left out: by FAISS, or by a scan where that
+    is asked for or better, or there is no FAISS index.
+    """
 
-    def __init__(self, shelf: Shelf, searching: faiss.Index | _Scan) -> None:
+    def __init__(self, shelf: Shelf, index: faiss.Index | None, exactly: bool = False) -> None:
         self.shelf = shelf
-        self.faiss = searching
-        self.owner = np.repeat(np.arange(len(shelf.live)), np.diff(shelf.first))
+        self.faiss = index
+        self.exactly = exactly
+        sizes = np.diff(shelf.first)
+        self.owner = np.repeat(np.arange(len(shelf.live)), sizes)
         alive = shelf.live[self.owner]
         self.passages = int(alive.sum())
+        self.documents = int((shelf.live & (sizes > 0)).sum())
         bits = np.packbits(alive, bitorder="little")
         self.selector = None if alive.all() else faiss.IDSelectorBitmap(bits)
+        self._scans = not isinstance(index, faiss.IndexFlat) and (exactly or shelf.thin)
 
     def search(self, queries: Vectors, k: int) -> list[list[tuple[int, int, float]]]:
         """(document, passage, score) of up to k documents for each query."""
-        documents = int(self.shelf.live.sum())
-        wanted = min(k, documents)
+        wanted = min(k, self.documents)
         if not wanted or not len(queries):
             return [[] for _ in queries]
-        several = self.passages > documents
+        queries = np.ascontiguousarray(queries, np.float32)
+        found = self._deepening(queries, wanted, self._scans)
+        short = [line for line, hits in enumerate(found) if len(hits) < wanted]
+        if short:
+            scanned = self._deepening(queries[short], wanted, True)
+            for line, hits in zip(short, scanned, strict=True):
+                found[line] = hits
+        return found
+
+    def _deepening(
+        self, queries: Vectors, wanted: int, scan: bool
+    ) -> list[list[tuple[int, int, float]]]:
+        several = self.passages > self.documents
         depth = min(self.passages, wanted + 1 + several * (wanted + 8))
         while True:
-            scores, rows = self.faiss.search(
-                np.ascontiguousarray(queries, np.float32), depth, params=self._parameters()
-            )
+            scores, rows = self._passages(queries, depth, scan)
             found = [self._documents(*line, wanted) for line in zip(rows, scores, strict=True)]
-            # Where the last one seen is as good as the last one wanted, more may be as good.
+            # Where the last one seen is as good as the last one wanted, more may be as good;
+            # where none is in the last place, FAISS knows of no more.
             enough = (
-                len(hits) == wanted and worst < hits[-1][2]
-                for hits, worst in zip(found, scores[:, -1].tolist(), strict=True)
+                last < 0 or (len(hits) == wanted and worst < hits[-1][2])
+                for hits, worst, last in zip(
+                    found, scores[:, -1].tolist(), rows[:, -1].tolist(), strict=True
+                )
             )
             if depth >= self.passages or all(enough):
                 return found
             depth = min(self.passages, 2 * depth)
+
+    def _passages(
+        self, queries: Vectors, depth: int, scan: bool
+    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        """Scores and rows of the `depth` best passages."""
+        if scan or self.faiss is None:
+            return self._scan.search(queries, depth)
+        found: tuple[Vectors, npt.NDArray[np.int64]] = self.faiss.search(
+            queries, depth, params=parameters(self.faiss, self.selector)
+        )
+        return found
+
+    @cached_property
+    def _scan(self) -> _Scan:
+        return _Scan(self.shelf)
 
     def _documents(
         self, rows: npt.NDArray[np.int64], scores: Vectors, wanted: int
@@ -143,20 +187,6 @@ class _Searcher:
                 best.setdefault(document, (document, passage, score))
         return list(best.values())
 
-    @property
-    def approximate(self) -> bool:
-        return not isinstance(self.faiss, _Scan | faiss.IndexFlat)
-
-    def _parameters(self) -> faiss.SearchParameters | None:
-        if isinstance(self.faiss, _Scan):
-            return None
-        inner = faiss.downcast_index(self.faiss)
-        if isinstance(inner, faiss.IndexIVF):
-            return faiss.SearchParametersIVF(sel=self.selector, nprobe=max(8, inner.nlist // 8))
-        if isinstance(inner, faiss.IndexHNSW):
-            return faiss.SearchParametersHNSW(sel=self.selector, efSearch=256)
-        return faiss.SearchParameters(sel=self.selector) if self.selector else None
-
 
 class _Scan:
     """Exact search over the live passages of a shelf whose FAISS index is approximate, some at a
@@ -167,14 +197,13 @@ class _Scan:
         self._vectors = shelf.vectors
         self._rows = np.flatnonzero(np.repeat(shelf.live, np.diff(shelf.first)))
 
-    def search(
-        self, queries: Vectors, depth: int, params: None = None
-    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+    def search(self, queries: Vectors, depth: int) -> tuple[Vectors, npt.NDArray[np.int64]]:
         """Scores and rows of the `depth` best, like FAISS; there are at least so many."""
         best = np.empty((len(queries), 0), np.float32)
         rows = np.empty((len(queries), 0), np.int64)
-        for start in range(0, len(self._rows), SMALL):
-            some = self._rows[start : start + SMALL]
+        step = max(depth, min(SMALL, SCORES // len(queries)))
+        for start in range(0, len(self._rows), step):
+            some = self._rows[start : start + step]
             best = np.hstack([best, queries @ self._vectors[some].T])
             rows = np.hstack([rows, np.broadcast_to(some, (len(queries), len(some)))])
             order = np.argsort(-best, axis=1, kind="stable")[:, :depth]
@@ -183,9 +212,11 @@ class _Scan:
         return best, rows
 
 
-def _faiss(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
-    approximate = factory != EXACT and len(shelf.vectors) >= SMALL
-    return _approximate(shelf, factory, cache) if approximate else _exact(shelf.vectors)
+def _faiss(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index | None:
+    """None where the shelf will be scanned: what has died stays dead."""
+    if factory == EXACT or len(shelf.vectors) < SMALL:
+        return _exact(shelf.vectors)
+    return None if shelf.thin else _approximate(shelf, factory, cache)
 
 
 def _exact(vectors: Vectors) -> faiss.Index:
@@ -199,29 +230,10 @@ def _approximate(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index:
     if cache is not None:
         index = kept(cache, shelf.name, factory)
         if index is not None and (index.ntotal, index.d) == shelf.vectors.shape:
-            return index
-    index = _trained(shelf.vectors, factory)
+            return selective(index, factory)
+    index = selective(trained(shelf.vectors, factory), factory)
     if cache is not None:
         # Whoever may only read makes it anew each time.
         with suppress(OSError, RuntimeError):
             keep(index, cache, shelf.name, factory)
-    return index
-
-
-def _trained(vectors: Vectors, factory: str) -> faiss.Index:
-    try:
-        index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
-        raise UsageError(
-            f"FAISS does not know the index factory {factory!r}", hint='use "Flat" or "HNSW32"'
-        ) from error
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    try:
-        index.train(vectors)
-    except RuntimeError as error:
-        raise UsageError(
-            f"a segment of {len(vectors):,} vectors is too small for the index factory {factory!r}",
-            hint='use "Flat" or "HNSW32"',
-        ) from error
-    index.add(vectors)
     return index

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 
+import pipeline.index
 from flows.live import Live, open_live
 from nightshift.errors import NothingToDo, UsageError
 from nightshift.exports import formats
@@ -30,6 +31,9 @@ from pipeline.checkpoint import read_checkpoint
 from pipeline.composition.base import unit
 from pipeline.encoder import Encoder, Vectors, fingerprint
 from pipeline.head import Head
+from pipeline.index import Index, Shelf
+from pipeline.library import Library
+from pipeline.one_index import write_index
 from state.store import Store
 
 ASKED_BY_PEFT = "ignore:.*is_gradient_checkpointing"
@@ -210,6 +214,31 @@ def test_an_approximate_index_keeps_its_factory(store: Store, tmp_path: Path) ->
         live.__dict__["settings"] = type(live.settings)(index="IVF4096,Flat")
         with pytest.raises(UsageError, match="too few"):
             export(live, "faiss", tmp_path / "none")
+
+
+@pytest.mark.parametrize("factory", ["HNSW8", "IVF64,Flat", "PCA12,IVF64,Flat", "IVF64,Flat,RFlat"])
+def test_a_file_of_an_approximate_index_is_searched_as_the_store_searches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factory: str
+) -> None:
+    monkeypatch.setattr(pipeline.index, "SMALL", 100)
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(4000, 16)).astype(np.float32)
+    asked = random.normal(size=(40, 16)).astype(np.float32)
+    shelf = Shelf("s", vectors, np.arange(4001), np.ones(4000, bool))
+    write_index([vectors], 16, tmp_path / "index.faiss", factory)
+    _, numbers = faiss.read_index(str(tmp_path / "index.faiss")).search(asked, 11)
+    found = Index([shelf], factory).search(asked, 10)
+    assert numbers[:, :10].tolist() == [[hit.number for hit in hits] for hits in found]
+
+
+def test_a_store_without_a_live_document_trains_no_index(store: Store, tmp_path: Path) -> None:
+    with open_live(store) as live:
+        live.__dict__["settings"] = type(live.settings)(index="IVF4,Flat")
+        library = live.library
+        live.__dict__["library"] = Library(library.segments, library.without(library.number_of))
+        with pytest.raises(NothingToDo, match="no document is live"):
+            export(live, "faiss", tmp_path / "out")
+    assert os.listdir(tmp_path) == []
 
 
 def test_an_older_version_is_exported_as_it_was(store: Store, tmp_path: Path) -> None:

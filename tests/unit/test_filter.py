@@ -50,7 +50,7 @@ def test_an_index_finds_the_best_of_what_is_kept(seed: int, share: float, k: int
 @pytest.mark.parametrize("factory", ["HNSW32", "IVF64,Flat"])
 @pytest.mark.parametrize("share", [0.0005, 0.02, 0.9])
 def test_an_approximate_index_is_narrowed_exactly(factory: str, share: float) -> None:
-    count = SMALL + 2_000
+    count = SMALL + 6_000
     vectors = np.random.default_rng(0).normal(size=(count, DIMENSION)).astype(np.float32)
     shelf = Shelf("s", vectors, np.arange(count + 1), np.arange(count) % 3 > 0)
     kept, asked = mask(count, 1, share), vectors[:20]

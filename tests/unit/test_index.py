@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,7 @@ def test_tombstones_outlive_the_hands_that_made_them() -> None:
 def large() -> Shelf:
     """Passages around some hundred centres; every third document is gone."""
     random = np.random.default_rng(0)
-    count = SMALL + 2000
+    count = SMALL + 7000
     centres = random.normal(size=(100, DIMENSION))
     points = centres[random.integers(0, 100, count)] + 0.4 * random.normal(size=(count, DIMENSION))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
@@ -171,6 +172,66 @@ def test_an_approximate_search_finds_nearly_all_and_nothing_dead(
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert found != exact or factory == "HNSW32"
     assert type(index._searchers[0].faiss).__name__.startswith(f"Index{factory[:3]}")
+
+
+def clustered(alive: int, count: int) -> Shelf:
+    """Passages around some hundred centres, of which those of the first centres are alive."""
+    random = np.random.default_rng(2)
+    centre = np.sort(random.integers(0, 100, count))
+    points = random.normal(size=(100, DIMENSION))[centre]
+    points = points + 0.2 * random.normal(size=(count, DIMENSION))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return Shelf(
+        "clustered", points.astype(np.float32), np.arange(count + 1), np.arange(count) < alive
+    )
+
+
+@pytest.mark.parametrize("factory", ["HNSW32", "IVF256,Flat"])
+@pytest.mark.parametrize(
+    ("alive", "count"),
+    [(60, SMALL + 2000), (1200, SMALL + 2000), (SMALL + 500, 24_000)],
+)
+def test_a_crowd_of_the_dead_hides_none_of_the_living(factory: str, alive: int, count: int) -> None:
+    shelf = clustered(alive, count)
+    asked = shelf.vectors[:: count // 60]
+    index = Index([replace(shelf, live=np.ones(count, bool))], factory)
+    found = index.without(range(alive, count)).search(asked, 10)
+    exact = Index([shelf]).search(asked, 10)
+    assert all(len(hits) == 10 for hits in found)
+    right = [
+        len({hit.number for hit in ours} & {hit.number for hit in theirs})
+        for ours, theirs in zip(found, exact, strict=True)
+    ]
+    assert sum(right) >= 0.9 * 10 * len(asked)
+    assert pairs(Index([shelf], factory).search(asked, 10)) == pairs(found)
+
+
+def test_what_is_narrowed_twice_is_narrowed_by_both(large: Shelf, questions: Vectors) -> None:
+    kept = np.arange(len(large.live)) % 2 > 0
+    index = Index([large], "IVF64,Flat").only(kept).without(range(100))
+    kept[:100] = False
+    assert pairs(index.search(questions, 10)) == pairs(
+        Index([large], "IVF64,Flat").only(kept).search(questions, 10)
+    )
+
+
+@pytest.mark.parametrize("factory", ["PCA6,IVF16,Flat", "IVF16,Flat,RFlat", "PCA6,HNSW16"])
+def test_what_stands_before_or_behind_an_index_searches_as_wide(
+    large: Shelf, questions: Vectors, factory: str
+) -> None:
+    for hits in Index([large], factory).search(questions, 10):
+        assert len(hits) == 10
+        assert all(large.live[hit.number] for hit in hits)
+
+
+@pytest.mark.parametrize("factory", ["PQ8x4", "IDMap,Flat"])
+def test_a_factory_that_cannot_leave_anything_out_is_a_usage_error(
+    large: Shelf, tmp_path: Path, factory: str
+) -> None:
+    with pytest.raises(UsageError, match=factory) as caught:
+        Index([replace(large, live=np.ones(len(large.live), bool))], factory, tmp_path)
+    assert caught.value.hint == 'use "Flat" or "HNSW32"'
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_small_shelf_is_searched_exactly_whatever_is_asked_for() -> None:
@@ -231,13 +292,13 @@ def test_a_cache_has_its_name_only_once_its_bytes_are_on_the_disk(
 ) -> None:
     synced: list[int] = []
     named: list[str] = []
-    sync, replace = os.fsync, os.replace
+    sync, rename = os.fsync, os.replace
 
     def watched(old: str, new: Path) -> None:
         assert os.stat(old).st_ino in synced
         assert not list(tmp_path.glob(f"*{new.name}"))
         named.append(new.name)
-        replace(old, new)
+        rename(old, new)
 
     def noted(descriptor: int) -> None:
         synced.append(os.fstat(descriptor).st_ino)
