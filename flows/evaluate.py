@@ -60,10 +60,13 @@ def evaluate(
 ) -> Evaluation:
     """Measure the queries of `folder` that have an answer among the live documents.
 
-    Without a `leg`, as users are served; `frozen` alone is the dense floor.
+    Without a `leg`, as users are served; `frozen` alone is the dense floor. Where keyword search is
+    off, both legs are the dense one, and are called so.
     """
     asked = _asked(live, folder, split)
-    leg = leg or ("dense" if frozen or not live.settings.lexical else "both")
+    leg = leg or ("dense" if frozen else "both")
+    if leg == "both" and not live.settings.lexical:
+        leg = "dense"
     scores, routes = _ask(live, asked, frozen=frozen, leg=leg, progress=progress)
     return Evaluation(
         version=live.manifest.version,

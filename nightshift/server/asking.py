@@ -87,28 +87,33 @@ class Asker:
         return [one for one in batch if not one.answers.done()]
 
     async def _answer(self, some: list[_Waiting]) -> None:
-        index, wanted = some[0].opened.index, some[0].wanted
-        queries = [query for one in some for query in one.queries]
-        loop = asyncio.get_running_loop()
+        """Answer them together; where that fails each alone, for one may fail and not the rest."""
         try:
-            answers = await loop.run_in_executor(
-                self._thread,
-                index.search_many,
-                queries,
-                wanted.k,
-                wanted.leg,
-                wanted.instruction,
-                wanted.where,
-            )
+            answers = await self._asked(some)
         except Exception as error:
-            for one in some:
-                if not one.answers.done():
-                    one.answers.set_exception(error)
+            waiting = [one for one in some if not one.answers.done()]
+            if len(some) > 1:
+                for one in waiting:
+                    await self._answer([one])
+            elif waiting:
+                waiting[0].answers.set_exception(error)
             return
         for one in some:
             own, answers = answers[: len(one.queries)], answers[len(one.queries) :]
             if not one.answers.done():
                 one.answers.set_result(own)
+
+    async def _asked(self, some: list[_Waiting]) -> list[Answer]:
+        index, wanted = some[0].opened.index, some[0].wanted
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread,
+            index.search_many,
+            [query for one in some for query in one.queries],
+            wanted.k,
+            wanted.leg,
+            wanted.instruction,
+            wanted.where,
+        )
 
 
 def _alike(batch: Iterable[_Waiting]) -> list[list[_Waiting]]:

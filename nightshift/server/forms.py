@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from nightshift.index import Hit
 from nightshift.server.limits import CHARACTERS, HITS, NAMES, QUERIES, K
 from pipeline.library import Filter
 
-Words = Annotated[str, StringConstraints(min_length=1, max_length=CHARACTERS, pattern=r"\S")]
+
+def _said(words: str) -> str:
+    """What Python strips is more than what a pattern takes for space."""
+    if not words.strip():
+        raise ValueError("it says nothing")
+    return words
+
+
+Words = Annotated[
+    str, StringConstraints(min_length=1, max_length=CHARACTERS), AfterValidator(_said)
+]
 Name = Annotated[str, StringConstraints(max_length=CHARACTERS)]
 Names = Annotated[list[Name], Field(max_length=NAMES)]
 Number = Annotated[int, Field(ge=1, le=10**8)]

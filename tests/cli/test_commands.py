@@ -154,8 +154,10 @@ def test_keyword_search_may_be_switched_off(
         refused = run("search", "sea", "--leg", "lexical", "--store", store)
         assert refused.code == 2
         assert "keyword search is off" in refused.err
-        measured = run("evaluate", corpus, "--split", "train", "--json", "--store", store).json
-        assert measured["leg"] == "dense"
+        for leg in ([], ["--leg", "both"], ["--frozen", "--leg", "both"]):
+            words = [corpus, "--split", "train", "--store", store, *leg]
+            assert run("evaluate", *words, "--json").json["leg"] == "dense"
+            assert ", vectors, " in run("evaluate", *words).out
 
 
 def test_verify_names_the_damaged_object_and_its_versions(run: Run, store: Path) -> None:

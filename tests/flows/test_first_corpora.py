@@ -7,6 +7,7 @@ from pathlib import Path
 
 import worlds
 
+import nightshift
 from flows.bootstrap import bootstrap
 from flows.live import open_live
 from pipeline.documents import REAL
@@ -59,3 +60,16 @@ def test_a_document_that_is_deleted_and_comes_again_is_there(
     with open_live(Store.open(tmp_path / "store")) as live:
         assert len(live.library) == 130
         assert ("default", "sea-2") in live.library.number_of
+
+
+def test_what_was_found_among_lines_too_short_to_ask_about_can_be_explained(
+    tmp_path: Path, encoder_folder: Path
+) -> None:
+    lines = [{"_id": str(n), "title": "", "text": f"screw m{n}"} for n in range(60)]
+    corpus = tmp_path / "lines"
+    corpus.mkdir()
+    (corpus / "corpus.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    bootstrap(tmp_path / "store", [corpus], encoder=str(encoder_folder))
+    with nightshift.open(tmp_path / "store") as index:
+        assert index.search("screw m7").route == {"frozen": 1.0}
+        assert index.explain("screw m7")["kinds"] == []

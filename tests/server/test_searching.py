@@ -60,7 +60,9 @@ def test_an_address_finds_what_a_form_finds(client: TestClient, leg: str) -> Non
     assert len(answer.json()["answers"][0]["hits"]) == 4
 
 
-@pytest.mark.parametrize("fields", [{}, {"query": " "}, {"query": "x", "k": 0}, {"qery": "x"}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"query": " "}, {"query": "\x1d"}, {"query": "x", "k": 0}, {"qery": "x"}]
+)
 def test_an_address_that_asks_nothing_is_refused(client: TestClient, fields: Any) -> None:
     assert client.get("/search", params=fields).status_code == 422
 
