@@ -1,4 +1,7 @@
-"""The documents of a segment's file, read some at a time when one of them is asked for."""
+"""The documents of a segment's file, read some at a time when one of them is asked for.
+
+What was read belongs to the `Texts` that read it and goes with it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -21,28 +25,68 @@ TOGETHER, TOGETHER_CHARACTERS = 256, 2**18
 KEPT = 2**23
 """Characters of row groups at hand, of all files: whoever reads in order reads each once."""
 
-_kept: OrderedDict[tuple[Path, int], tuple[int, list[Document]]] = OrderedDict()
-_keeping = Lock()
-
 
 class Texts(OnDemand[Document]):
     """All documents of a parquet file with a column per field, in their order."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._groups: dict[int, list[Document]] = {}
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def _at(self, row: int) -> Document:
         group = int(np.searchsorted(self._ends, row, side="right")) - 1
-        return _group(self._file, group)[row - int(self._ends[group])]
+        return self._group(group)[row - int(self._ends[group])]
+
+    def _group(self, number: int) -> list[Document]:
+        """A row group; the one that was asked for longest ago makes room for it."""
+        with _keeping:
+            if number in self._groups:
+                _asked.move_to_end((ref(self), number))
+                return self._groups[number]
+            file = pq.ParquetFile(self._file, metadata=self._page)
+            rows = file.read_row_group(number, columns=list(FIELDS)).to_pylist()
+            group = self._groups[number] = [Document(**row) for row in rows]
+            _asked[ref(self), number] = sum(len(document.text) for document in group)
+            _make_room()
+            return group
+
+    @cached_property
+    def _page(self) -> pq.FileMetaData:
+        """Where in the file everything is; it grows with the file."""
+        return pq.read_metadata(self._file)
 
     @cached_property
     def _ends(self) -> npt.NDArray[np.int64]:
-        page = pq.read_metadata(self._file)
+        page = self._page
         sizes = [page.row_group(number).num_rows for number in range(page.num_row_groups)]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+
+_asked: OrderedDict[tuple[ref[Texts], int], int] = OrderedDict()
+"""The row groups at hand and their characters, the one asked for last at the end."""
+_keeping = Lock()
+
+
+def forget() -> None:
+    """Have none at hand: after a purge no text stays in memory."""
+    with _keeping:
+        while _asked:
+            _let_go()
+
+
+def _make_room() -> None:
+    while len(_asked) > 1 and sum(_asked.values()) > KEPT:
+        _let_go()
+
+
+def _let_go() -> None:
+    (whose, number), _ = _asked.popitem(last=False)
+    texts = whose()
+    if texts is not None:
+        del texts._groups[number]
 
 
 def portions(
@@ -64,24 +108,3 @@ def portions(
             portion, size = [], 0
     if portion:
         yield portion
-
-
-def forget() -> None:
-    """Have none at hand; after a purge no text stays in memory."""
-    with _keeping:
-        _kept.clear()
-
-
-def _group(file: Path, number: int) -> list[Document]:
-    """A row group; the one that was asked for longest ago makes room for it."""
-    place = (file, number)
-    with _keeping:
-        if place not in _kept:
-            table = pq.ParquetFile(file).read_row_group(number, columns=list(FIELDS))
-            group = [Document(**row) for row in table.to_pylist()]
-            _kept[place] = sum(len(document.text) for document in group), group
-            while len(_kept) > 1 and sum(size for size, _ in _kept.values()) > KEPT:
-                _kept.popitem(last=False)
-            return group
-        _kept.move_to_end(place)
-        return _kept[place][1]

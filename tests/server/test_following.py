@@ -179,7 +179,8 @@ def test_a_purged_text_is_not_kept_in_memory(serve: Serve, store: Store) -> None
     purged = worlds.document("law", 5)["text"]
 
     def kept() -> bool:
-        groups = [group for _, group in texts._kept.values()]
+        held = [one for whose, _ in list(texts._asked) if (one := whose()) is not None]
+        groups = [group for one in held for group in list(one._groups.values())]
         return any(document.text == purged for group in groups for document in group)
 
     assert kept()
