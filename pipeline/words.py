@@ -3,16 +3,21 @@
 words.parquet        a row per document: its stems in order, as places in the vocabulary
 vocabulary.parquet   every stem that occurs, once
 
-Written once with a segment, so that no text is read again when the search is built.
+Written once with a segment, so that no text is read again when the search is built. Letters that
+Unicode writes in two ways, as "é" and as "e" with a mark, are the same letter (NFC); a mark that
+stays one, as vowels of Hindi do, is part of its word.
 """
 
 from __future__ import annotations
 
+import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
+from unicodedata import category, normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +50,7 @@ class Words:
     def of(cls, documents: Iterable[Document]) -> Self:
         """Title and text of whole documents."""
         tokenizer = _tokenizer()
-        texts = (f"{document.title}\n{document.text}" for document in documents)
+        texts = (_spelt(f"{document.title}\n{document.text}") for document in documents)
         stems, lengths = array("i"), array("q")
         for row in tokenizer.streaming_tokenize(texts, allow_empty=False):
             stems.extend(row)
@@ -89,9 +94,11 @@ def stems_of(queries: Sequence[str]) -> list[list[str]]:
 
     >>> stems_of(["how do the tides run?", "of the", ""])
     [['how', 'do', 'tide', 'run'], [], []]
+    >>> stems_of(["हिन्दी में खोज", "İstanbul"])
+    [['हिन्दी', 'में', 'खोज'], ['istanbul']]
     """
     found: list[list[str]] = _tokenizer().tokenize(
-        list(queries),
+        [_spelt(query) for query in queries],
         update_vocab=True,
         return_as="string",
         allow_empty=False,
@@ -100,5 +107,20 @@ def stems_of(queries: Sequence[str]) -> list[list[str]]:
     return found
 
 
+def _spelt(text: str) -> str:
+    """One spelling of what reads the same; the small letter of İ would be an i with a mark."""
+    return normalize("NFC", text).replace("İ", "I")
+
+
 def _tokenizer() -> Tokenizer:
-    return Tokenizer(stopwords="en", stemmer=Stemmer.Stemmer("english"))
+    return Tokenizer(splitter=_splitter(), stopwords="en", stemmer=Stemmer.Stemmer("english"))
+
+
+@cache
+def _splitter() -> Callable[[str], list[str]]:
+    """Two characters or more, of which the first is a letter, a digit or a low line, and others
+    may be marks. Variation selectors say how a character is drawn, not which one it is.
+    """
+    marks = (chr(n) for n in range(0x20000) if category(chr(n)) in {"Mn", "Mc"})
+    within = "".join(mark for mark in marks if not "\ufe00" <= mark <= "\ufe0f")
+    return re.compile(rf"\w[\w{within}]+").findall

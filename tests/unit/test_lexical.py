@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import category, normalize
 
 import bm25s
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.erasure import erase
 from pipeline.index import Found
 from pipeline.library import Library
 from pipeline.segment import Segment, write_segment
-from pipeline.words import VOCABULARY, WORDS, Words
+from pipeline.words import VOCABULARY, WORDS, Words, stems_of
 
 TOPICS = ("tides", "moons", "law", "courts", "iron", "ores", "running", "the", "Über", "数据库")
 QUERIES = ["moon and tide", "court law law", "run", "the", "iron ore database", "über 数据库"]
@@ -151,6 +152,48 @@ def test_texts_may_be_anything(tmp_path: Path) -> None:
     hits = library.lexical.search(["北京大学", "TIDE", "naïve"], 5)
     assert [[hit.number for hit in line] for line in hits] == [[2], [3], [2]]
     assert Words.of([document("5", "moon \ud800 tide")]).vocabulary == ("moon", "tide")
+
+
+def test_a_letter_is_the_same_however_it_is_encoded(tmp_path: Path) -> None:
+    """macOS names files by letters and marks apart, and some PDFs hold their text so."""
+    apart = normalize("NFD", "Überfälle über Höhen")
+    library = night(tmp_path, Library({}, {}), [document("1", apart), document("2", "moons")])
+    for query in ("überfälle", normalize("NFD", "Höhen"), "ÜBER"):
+        assert list(found(library, query)) == [("sea", "1")]
+    (tmp_path / "composed").mkdir()
+    composed = night(
+        tmp_path / "composed", Library({}, {}), [document("1", normalize("NFC", apart))]
+    )
+    assert list(found(composed, normalize("NFD", "überfälle"))) == [("sea", "1")]
+
+
+@pytest.mark.parametrize("text", ["हिन्दी में खोज", "İstanbul", "ภาษาไทยที่นี่", "שָׁלוֹם"])
+def test_a_mark_does_not_cut_a_word(tmp_path: Path, text: str) -> None:
+    library = night(tmp_path, Library({}, {}), [document("1", text), document("2", "moons")])
+    assert stems_of([text]) == [
+        [word.replace("İ", "i") for word in normalize("NFC", text).split(" ")]
+    ]
+    assert list(found(library, text)) == [("sea", "1")]
+
+
+WITHOUT_MARKS = (
+    st.text(st.characters(exclude_characters="İ"))
+    .map(lambda text: normalize("NFC", text))
+    .filter(lambda text: not any(category(letter) in {"Mn", "Mc"} for letter in text))
+)
+
+
+@given(WITHOUT_MARKS)
+def test_a_text_without_marks_has_the_words_it_always_had(text: str) -> None:
+    [before] = bm25s.tokenize(
+        [text],
+        stopwords="en",
+        stemmer=Stemmer.Stemmer("english"),
+        return_ids=False,
+        allow_empty=False,
+        show_progress=False,
+    )
+    assert stems_of([text]) == [[word for word in before if word]]
 
 
 def test_a_segment_of_an_older_nightshift_is_read_for_its_words(tmp_path: Path) -> None:
