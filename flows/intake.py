@@ -29,9 +29,9 @@ class Intake:
     pairs: tuple[Pair, ...]
     quarantined: tuple[Quarantined, ...]
 
-    @property
-    def changes_something(self) -> bool:
-        return bool(len(self.documents) or self.deleted or self.pairs)
+    def brings_something(self, told: bool) -> bool:
+        """Whether it changes anything; if the batch is `told` of and live, not by its queries."""
+        return bool(len(self.documents) or self.deleted or (self.pairs and not told))
 
     @property
     def counts(self) -> dict[str, int]:

@@ -102,8 +102,9 @@ def night(
     clock = Clock(run, batch.digest)
     purged = purged_since(live.store, batch.digest)
     intake = clock.step("ingest", ingest, batch, live.library, purged)
-    told = batch.digest in Ledger.read(live.store).entries
-    if not intake.changes_something and (told or not intake.quarantined):
+    told = Ledger.read(live.store).entries.get(batch.digest)
+    news = intake.brings_something(told is not None and not told.withdrawn)
+    if not news and (told or not intake.quarantined):
         met.add(live.store.root, live.manifest.version, batch_facts(batch))
         return Night(batch.name, None, (), intake.counts, 0, clock.seconds)
     encoding, shelves = clock.step("encode", shelve, live, intake, progress)

@@ -182,8 +182,9 @@ def test_domains_to_come_are_asked_of_whoever_was_not_tuned_on_them(
 
     with pytest.raises(KeyboardInterrupt):
         measure(run, killed)
-    nights = list(stream.nights(read_domains(ground / "data", stream.domains, 1.0)))
-    page = untuned.measured(run, nights, "n1", run.shared.folder("full-ft", 0))
+    domains = read_domains(ground / "data", stream.domains, 1.0)
+    nights = list(stream.nights(domains))
+    page = untuned.measured(run, domains, nights, "n1", run.shared.folder("full-ft", 0))
     found = {name: told["ore"] for name, told in page["nDCG@10"].items()}
     assert list(found) == ["frozen", "ddr-topk", "full-ft"]
     assert len(set(found.values())) == 3
