@@ -39,8 +39,8 @@ def deliver_waiting(store: Store) -> list[int]:
                     continue
                 acknowledge(store.root, manifest, to, run)
                 told.append(manifest.version)
-    for first in stuck.values():
-        raise first
+    if stuck:
+        raise next(iter(stuck.values()))
     return told
 
 

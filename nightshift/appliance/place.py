@@ -43,7 +43,7 @@ class Running:
     prefect: str
     search: str
     mlflow: str | None
-    alone: bool = False
+    alone: bool
     """Whether the Prefect server is its own."""
 
     @property

@@ -68,7 +68,7 @@ def live(wanted: Wanted, tell: Tell) -> None:
             os.environ.update(parts.at(own, folder))
         _check_schedule(wanted, own)
         wanted.inbox.mkdir(exist_ok=True)
-        running = replace(_running(wanted, to), alone=own is not None)
+        running = _running(wanted, to, own is not None)
         place.write(folder, running)
         tell(f"nightshift up: {wanted.store}, version {shelf.head().version}; {wanted.inbox}")
         news = News(tell)
@@ -127,7 +127,7 @@ def _check_schedule(wanted: Wanted, own: str | None) -> None:
             client.hello()
 
 
-def _running(wanted: Wanted, to: Destination) -> Running:
+def _running(wanted: Wanted, to: Destination, alone: bool) -> Running:
     return Running(
         pid=os.getpid(),
         began=psutil.Process().create_time(),
@@ -135,6 +135,7 @@ def _running(wanted: Wanted, to: Destination) -> Running:
         prefect=os.environ["PREFECT_API_URL"],
         search=f"http://{HOST}:{wanted.port_search}",
         mlflow=to.page or (wanted.port_mlflow and f"http://{HOST}:{wanted.port_mlflow}") or None,
+        alone=alone,
     )
 
 

@@ -142,7 +142,7 @@ class PrefixExpert(Tuned):
         encoder, encoders = self.encoder, self.encoder.prefixed.prompt_encoder
         own, before = encoders[self.name], (encoder.through, encoder.longest)
         names = [expert.name for expert in experts]
-        if GENERAL in encoders and GENERAL not in names:
+        if GENERAL in encoders:
             # It has all its say, whatever the others have.
             names, weights = [*names, GENERAL], pad(weights, (0, 1), value=1.0)
         self._wake()

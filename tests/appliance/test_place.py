@@ -18,7 +18,7 @@ from nightshift.errors import StoreBusy, UsageError
 @pytest.fixture
 def this() -> Running:
     began = psutil.Process().create_time()
-    return Running(os.getpid(), began, "mark", "http://127.0.0.1:4200/api", "", None)
+    return Running(os.getpid(), began, "mark", "http://127.0.0.1:4200/api", "", None, True)
 
 
 def test_a_process_with_the_number_of_a_dead_one_is_a_stranger(this: Running) -> None:
