@@ -57,12 +57,17 @@ class Trial:
     _before: dict[tuple[Pair, ...], Scores] = field(default_factory=dict, repr=False)
 
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
-        """Serve the kind by an expert that is there already."""
+        """Serve the kind by an expert that is there already.
+
+        Whoever does not surely help the kind is refused whatever others say: they are not asked.
+        """
         points = prototypes_of(questions.typical.vectors, self.seed)
         router = self.router(kind, points, expert.name, questions)
         asked = all_judges(questions, self.spent)
         tried = self.tried(router, asked)
-        return self.candidate(kind, expert, router, tried, asked, None)
+        helps = judge(tried.gains, {}, asked.synthetic, self.bounds).accepted
+        trial = self if helps else replace(self, others={})
+        return trial.candidate(kind, expert, router, tried, asked, None)
 
     def new(
         self,

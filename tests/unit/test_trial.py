@@ -257,6 +257,24 @@ def test_an_existing_expert_is_judged_by_the_same_queries_as_a_new_one(
     assert sum(route.get("e1", 0) > 0.5 for route in routes) > 0.9 * len(routes)
 
 
+def test_other_kinds_are_asked_about_an_existing_expert_only_where_it_helps(
+    ground: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience.of(monkeypatch, 6)
+    questions = about(ground.live.encoder, "law", wordings=2)
+    able, idle = ground.new("k2", questions, "e1").expert, ground.fresh("e2")
+    live = Retriever(
+        ground.live.encoder, {"e1": able, "e2": idle}, ground.live.router, ground.live.index
+    )
+    ground = replace(ground, live=live)
+    helps, fails = (ground.existing("k2", questions, expert) for expert in (able, idle))
+    assert helps.verdict.accepted
+    assert set(helps.verdict.losses) == {"k1"}
+    assert not fails.verdict.accepted
+    assert "not certain" in fails.verdict.reason
+    assert not fails.verdict.losses
+
+
 def test_a_kind_that_nobody_can_be_taught_is_refused(ground: Trial) -> None:
     """Documents too short to make a query from, or queries about the judging tenth alone."""
     encoder = ground.live.encoder
