@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-import worlds
 from conftest import weights_hash
+from exporting import QUERIES, exported
 from peft import PeftModel
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 
-import pipeline.index
 from flows.live import Live, open_live
-from nightshift.errors import NothingToDo, UsageError
-from nightshift.exports import formats
-from nightshift.exports.base import Told
-from nightshift.exports.formats import FORMATS, Exported, export
+from nightshift.errors import NothingToDo
+from nightshift.exports.formats import FORMATS, export
 from nightshift.exports.sentence_transformers import COPIED, _describe
 from pipeline.checkpoint import read_checkpoint
 from pipeline.composition.base import unit
 from pipeline.encoder import Encoder, Vectors, fingerprint
 from pipeline.head import Head
-from pipeline.index import Index, Shelf
-from pipeline.library import Library
-from pipeline.one_index import write_index
 from state.store import Store
 
 ASKED_BY_PEFT = "ignore:.*is_gradient_checkpointing"
 """peft asks transformers for a name that transformers 5 is about to drop."""
-QUERIES = [worlds.query("sea", n) for n in range(12)]
-
-
-def exported(
-    store: Store,
-    format: str,
-    out: Path,
-    expert: str | None = None,
-    version: int | None = None,
-) -> Exported:
-    with open_live(store, version) as live:
-        return export(live, format, out, expert)
 
 
 def side_of(live: Live, expert: str) -> Vectors:
@@ -186,61 +166,6 @@ def test_vectors_are_those_of_the_live_passages(store: Store, tmp_path: Path) ->
             assert np.array_equal(vector, library.vectors(number)[row["passage"]])
 
 
-def test_faiss_finds_what_the_index_finds(store: Store, tmp_path: Path) -> None:
-    exported(store, "faiss", tmp_path / "out")
-    index = faiss.read_index(str(tmp_path / "out" / "index.faiss"))
-    rows = pq.read_table(tmp_path / "out" / "rows.parquet").to_pylist()
-    assert [row["row"] for row in rows] == list(range(index.ntotal))
-    with open_live(store) as live:
-        vectors = live.encoder.encode_queries(QUERIES)
-        scores, numbers = index.search(vectors, index.ntotal)
-        for line, near, found in zip(numbers, scores, live.index.search(vectors, 10), strict=True):
-            best: dict[tuple[str, str], float] = {}
-            for row, score in zip(line.tolist(), near.tolist(), strict=True):
-                best.setdefault((rows[row]["source"], rows[row]["id"]), score)
-            expected = [live.library.document(hit.number).key for hit in found]
-            assert list(best)[:10] == expected
-            assert list(best.values())[:10] == pytest.approx([hit.score for hit in found])
-
-
-def test_an_approximate_index_keeps_its_factory(store: Store, tmp_path: Path) -> None:
-    with open_live(store) as live:
-        for factory in ("HNSW8", "IVF4,Flat"):
-            live.__dict__["settings"] = type(live.settings)(index=factory)
-            export(live, "faiss", tmp_path / factory)
-            index = faiss.read_index(str(tmp_path / factory / "index.faiss"))
-            name = type(faiss.downcast_index(index)).__name__
-            assert name == {"HNSW8": "IndexHNSWFlat", "IVF4,Flat": "IndexIVFFlat"}[factory]
-        live.__dict__["settings"] = type(live.settings)(index="IVF4096,Flat")
-        with pytest.raises(UsageError, match="too few"):
-            export(live, "faiss", tmp_path / "none")
-
-
-@pytest.mark.parametrize("factory", ["HNSW8", "IVF64,Flat", "PCA12,IVF64,Flat", "IVF64,Flat,RFlat"])
-def test_a_file_of_an_approximate_index_is_searched_as_the_store_searches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factory: str
-) -> None:
-    monkeypatch.setattr(pipeline.index, "SMALL", 100)
-    random = np.random.default_rng(0)
-    vectors = random.normal(size=(4000, 16)).astype(np.float32)
-    asked = random.normal(size=(40, 16)).astype(np.float32)
-    shelf = Shelf("s", vectors, np.arange(4001), np.ones(4000, bool))
-    write_index([vectors], 16, tmp_path / "index.faiss", factory)
-    _, numbers = faiss.read_index(str(tmp_path / "index.faiss")).search(asked, 11)
-    found = Index([shelf], factory).search(asked, 10)
-    assert numbers[:, :10].tolist() == [[hit.number for hit in hits] for hits in found]
-
-
-def test_a_store_without_a_live_document_trains_no_index(store: Store, tmp_path: Path) -> None:
-    with open_live(store) as live:
-        live.__dict__["settings"] = type(live.settings)(index="IVF4,Flat")
-        library = live.library
-        live.__dict__["library"] = Library(library.segments, library.without(library.number_of))
-        with pytest.raises(NothingToDo, match="no document is live"):
-            export(live, "faiss", tmp_path / "out")
-    assert os.listdir(tmp_path) == []
-
-
 def test_an_older_version_is_exported_as_it_was(store: Store, tmp_path: Path) -> None:
     done = exported(store, "vectors", tmp_path / "out", version=1)
     assert done.version == 1
@@ -284,65 +209,3 @@ def test_the_example_in_the_readme_runs(
     exec(compile(example, "README.md", "exec"), made)
     made_by = {"sentence-transformers": "queries", "peft": "expert", "vectors": "rows"}
     assert made_by.get(format, "hits") in made
-
-
-def test_nothing_is_overwritten(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And nothing is written before that is known: an export may take minutes."""
-    monkeypatch.setattr(formats, "FORMATS", {"vectors": None})
-    (tmp_path / "out").mkdir()
-    with pytest.raises(UsageError, match="exists already") as refused:
-        exported(store, "vectors", tmp_path / "out")
-    assert "out-2" in str(refused.value)
-    monkeypatch.chdir(tmp_path / "out")
-    with pytest.raises(UsageError, match="exists already") as refused:
-        exported(store, "vectors", Path("."))
-    assert refused.value.hint == f"the same command with {tmp_path / 'out'}-2"
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="exists already"):
-        exported(store, "vectors", tmp_path / "link")
-
-
-def test_a_folder_is_there_as_a_whole_or_not_at_all(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def torn(live: Live, folder: Path, expert: str | None) -> Told:
-        (folder / "half").write_text("half")
-        assert not (tmp_path / "deep" / "out").exists()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(formats, "FORMATS", {"vectors": torn})
-    with pytest.raises(OSError, match="No space"):
-        exported(store, "vectors", tmp_path / "deep" / "out")
-    assert os.listdir(tmp_path / "deep") == []
-
-
-def test_somebody_elses_folder_of_the_same_moment_is_left_alone(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def late(live: Live, folder: Path, expert: str | None) -> Told:
-        (tmp_path / "out").mkdir()
-        return Told("", "")
-
-    monkeypatch.setattr(formats, "FORMATS", {"vectors": late})
-    with pytest.raises(UsageError, match="exists already"):
-        exported(store, "vectors", tmp_path / "out")
-    assert os.listdir(tmp_path) == ["out"]
-    assert os.listdir(tmp_path / "out") == []
-
-
-def test_what_a_format_cannot_hold_is_refused(store: Store, tmp_path: Path) -> None:
-    refusals = {
-        ("sentence-transformers", "e2"): "no updates of weights to merge",
-        ("sentence-transformers", "e9"): "no kind is served by 'e9'",
-        ("peft", "e9"): "experts that serve: e1, e2",
-        ("vectors", "e1"): "no expert's",
-        ("faiss", "e1"): "no expert's",
-        ("onnx", None): "no format 'onnx'",
-    }
-    for (format, expert), said in refusals.items():
-        with pytest.raises(UsageError, match=said) as refused:
-            exported(store, format, tmp_path / "out", expert)
-        assert refused.value.hint
-    assert os.listdir(tmp_path) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import patience
@@ -10,7 +11,11 @@ import pytest
 import worlds
 
 from flows.bootstrap import bootstrap
+from flows.mirror import QUIET_AND_QUICK
 from state.store import Store
+
+# Its asserts tell what they compared, as those of a test do.
+pytest.register_assert_rewrite("mlflow_reader")
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +70,24 @@ def headed_store(tmp_path_factory: pytest.TempPathFactory, first_store: Path) ->
 def grown(grown_store: Path, tmp_path: Path) -> Store:
     shutil.copytree(grown_store, tmp_path / "grown")
     return Store.open(tmp_path / "grown")
+
+
+@pytest.fixture
+def told(empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], Store]:
+    """Give a store an MLflow that is ready, and nothing told."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name, value in QUIET_AND_QUICK.items():
+        monkeypatch.setenv(name, value)
+
+    def prepare(store: Store) -> Store:
+        (store.root / "mlflow").mkdir()
+        shutil.copy(empty_mlflow, store.root / "mlflow" / "mlflow.db")
+        return store
+
+    return prepare
+
+
+@pytest.fixture
+def ready(told: Callable[[Store], Store], grown: Store) -> Store:
+    """Versions 1 (first corpus) and 2 (an expert was grown)."""
+    return told(grown)

@@ -4,96 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import worlds
+from mlflow_reader import assert_told_once, client_of, runs_of
 
-from flows import deliver as telling
 from flows.alias import version_called
 from flows.deliver import deliver_waiting
-from flows.mirror import QUIET_AND_QUICK, mirror
+from flows.mirror import mirror
 from flows.night import update
-from flows.record import key_of
 from flows.report import drift, gate
 from flows.rollback import rollback
 from nightshift.errors import UsageError
 from nightshift.index import open_index
 from nightshift.pyfunc import _load_pyfunc
-from state.outbox import destination, waiting
+from state.outbox import destination
 from state.store import Store
 
 # MLflow and its libraries warn of their own future.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for name, value in QUIET_AND_QUICK.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def told(empty_mlflow: Path) -> Callable[[Store], Store]:
-    """Give a store an MLflow that is ready, and nothing told."""
-
-    def prepare(store: Store) -> Store:
-        (store.root / "mlflow").mkdir()
-        shutil.copy(empty_mlflow, store.root / "mlflow" / "mlflow.db")
-        return store
-
-    return prepare
-
-
-@pytest.fixture
-def ready(told: Callable[[Store], Store], grown: Store) -> Store:
-    """Versions 1 (first corpus) and 2 (an expert was grown)."""
-    return told(grown)
-
-
-def client_of(store: Store) -> Any:
-    from mlflow import MlflowClient
-
-    return MlflowClient(destination(store.root).uri)
-
-
-def runs_of(store: Store) -> list[Any]:
-    """Every run there is, parents and children, oldest version first."""
-    client = client_of(store)
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    found = client.search_runs(experiments, max_results=1000)
-    return sorted(
-        found, key=lambda run: (int(run.data.tags["nightshift.version"]), run.info.run_name)
-    )
-
-
-def assert_told_once(store: Store) -> None:
-    """One run and one model version for each version, complete, and the aliases on the last."""
-    history = store.history()
-    client = client_of(store)
-    runs = [run for run in runs_of(store) if "mlflow.parentRunId" not in run.data.tags]
-    assert [run.data.tags["nightshift.key"] for run in runs] == [key_of(m) for m in history]
-    for run in runs:
-        assert run.info.status == "FINISHED"
-        assert run.data.tags["nightshift.delivered"] == "true"
-        assert run.data.metrics["documents"] > 0
-        [dataset] = run.inputs.dataset_inputs or [None]
-        assert dataset is None or len(dataset.dataset.digest) == 32
-        held = {entry.path for entry in client.list_artifacts(run.info.run_id)}
-        assert {"decision.md", "modules", "plots"} <= held
-    versions = client.search_model_versions("name = 'grown'")
-    assert sorted(version.run_id for version in versions) == sorted(run.info.run_id for run in runs)
-    assert client.get_model_version_by_alias("grown", "champion").run_id == runs[-1].info.run_id
-    if len(runs) > 1:
-        assert client.get_model_version_by_alias("grown", "previous").run_id == runs[-2].info.run_id
-    assert waiting(store, destination(store.root)) == []
 
 
 def test_each_version_is_one_run_with_its_parts(ready: Store) -> None:
@@ -235,35 +165,6 @@ def test_a_store_that_was_moved_leaves_its_old_place_alone(ready: Store, tmp_pat
     assert champion.source.startswith((moved.root / "mlflow" / "artifacts").as_uri())
 
 
-@pytest.mark.parametrize("name", ["a b", "100 %20", "c#1", "ünï", "it's", "a;b&c=d"])
-def test_a_store_of_any_name_is_told(
-    name: str, told: Callable[[Store], Store], first_store: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(first_store, tmp_path / name)
-    store = told(Store.open(tmp_path / name))
-    assert deliver_waiting(store) == [1]
-    [run] = runs_of(store)
-    artifacts = store.root / "mlflow" / "artifacts" / run.info.run_id / "artifacts"
-    assert (artifacts / "decision.md").is_file()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
-
-
-def test_two_stores_of_one_name_do_not_share_a_model(
-    ready: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder_folder: Path
-) -> None:
-    from flows.bootstrap import bootstrap
-
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", destination(ready.root, {}).uri)
-    monkeypatch.chdir(tmp_path)
-    deliver_waiting(ready)
-    corpus = worlds.write_batch(tmp_path / "corpus", "ore", range(60))
-    bootstrap(tmp_path / "other" / "grown", [corpus], encoder=str(encoder_folder))
-    deliver_waiting(Store.open(tmp_path / "other" / "grown"))
-    models = {model.name for model in client_of(ready).search_registered_models()}
-    assert len(models) == 2
-    assert "grown" in models
-
-
 def test_mirror_tells_in_a_process_of_its_own_and_says_nothing(
     ready: Store, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,16 +173,6 @@ def test_mirror_tells_in_a_process_of_its_own_and_says_nothing(
     assert_told_once(ready)
     assert mirror(ready).told == ()
     assert capfd.readouterr() == ("", "")
-
-
-def test_two_deliverers_at_once_tell_once(ready: Store) -> None:
-    command = [sys.executable, "-P", "-m", "flows.deliver", str(ready.root)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    printed = [process.communicate()[0] for process in processes]
-    codes = sorted(process.returncode for process in processes)
-    assert codes in ([0, 0], [0, 1]), printed
-    assert all("telling it already" in page for page in printed if page)
-    assert_told_once(ready)
 
 
 def test_a_night_of_many_is_told_in_order(ready: Store, tmp_path: Path) -> None:
@@ -295,54 +186,3 @@ def test_a_night_of_many_is_told_in_order(ready: Store, tmp_path: Path) -> None:
     assert {v.tags["nightshift.version"]: str(v.version) for v in versions} == {
         str(number): str(number) for number in range(1, 6)
     }
-
-
-def test_a_locked_database_is_waited_for_a_while_and_then_left(ready: Store) -> None:
-    holder = sqlite3.connect(ready.root / "mlflow" / "mlflow.db", isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    started = time.monotonic()
-    mirrored = mirror(ready)
-    holder.execute("ROLLBACK")
-    holder.close()
-    assert mirrored.told == ()
-    assert mirrored.waiting == (1, 2)
-    assert "locked" in str(mirrored.error)
-    assert time.monotonic() - started < 60
-    assert mirror(ready).told == (1, 2)
-    assert_told_once(ready)
-
-
-@pytest.mark.parametrize("place", ["record_of", "deliver"])
-def test_a_version_that_cannot_be_told_keeps_no_other_waiting(
-    ready: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    update(ready, [worlds.write_batch(tmp_path / "more", "sea", range(300, 310))])
-    whole = getattr(telling, place)
-
-    def but_for_the_second(*given: Any) -> Any:
-        version = given[1].version if place == "record_of" else given[0].version
-        if version == 2:
-            "\ud800".encode()
-        return whole(*given)
-
-    monkeypatch.setattr(telling, place, but_for_the_second)
-    with pytest.raises(UnicodeEncodeError):
-        deliver_waiting(ready)
-    assert [one.version for one in waiting(ready, destination(ready.root))] == [2]
-    monkeypatch.setattr(telling, place, whole)
-    assert deliver_waiting(ready) == [2]
-
-
-def test_an_mlflow_that_is_down_for_one_is_down_for_all(
-    ready: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    def down(record: Any, to: Any) -> str:
-        asked.append(record)
-        raise ConnectionRefusedError("Connection refused")
-
-    monkeypatch.setattr(telling, "deliver", down)
-    with pytest.raises(ConnectionRefusedError):
-        deliver_waiting(ready)
-    assert len(asked) == 1

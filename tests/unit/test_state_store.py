@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
 import shutil
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
+from numbered_versions import files, publish, version
 
 from nightshift.errors import (
     StoreBusy,
@@ -21,7 +19,7 @@ from nightshift.errors import (
     UnknownVersion,
 )
 from state import versions
-from state.manifest import Manifest, digest
+from state.manifest import digest
 from state.store import Store
 
 
@@ -29,33 +27,6 @@ from state.store import Store
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a power cut loses what was not synced, and none is tested here."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-def version(store: Store, number: int, **changes: Any) -> Manifest:
-    """Manifest `number`, with an object of its own; only inside `store.writing()`."""
-
-    def write(folder: Path) -> None:
-        (folder / "number").write_text(str(number))
-
-    manifest = Manifest(
-        version=number,
-        parent=number - 1 or None,
-        time=f"2031-05-{number:02}T02:00:00Z",
-        kind="init" if number == 1 else "night",
-        reason=f"night {number}",
-        encoder={"name": "tiny"},
-        index={f"segment/{number:08}": store.objects.put(write)},
-        modules={},
-        facts={"number": number},
-    )
-    return dataclasses.replace(manifest, **changes)
-
-
-def publish(store: Store, *numbers: int) -> Store:
-    with store.writing():
-        for number in numbers:
-            store.publish(version(store, number))
-    return store
 
 
 @pytest.fixture
@@ -67,12 +38,6 @@ def root(tmp_path: Path) -> Path:
 def store(root: Path) -> Store:
     """A store with three versions."""
     return publish(Store.create(root), 1, 2, 3)
-
-
-def files(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
-    }
 
 
 def test_a_version_is_read_as_it_was_published(store: Store, root: Path) -> None:
@@ -243,107 +208,6 @@ def test_what_was_never_live_is_in_no_history_and_gone_with_the_next_writer(
         assert not beyond.exists()
         assert not (root / "HEAD.new").exists()
         assert list((root / "tmp").iterdir()) == []
-
-
-@pytest.mark.parametrize("cut", [1, 40, None])
-def test_a_move_that_the_log_lacks_is_added_by_the_next_writer(
-    store: Store, root: Path, cut: int | None
-) -> None:
-    whole = (root / "log").read_bytes()
-    last = whole.splitlines(keepends=True)[-1]
-    (root / "log").write_bytes(whole[: -len(last) if cut is None else -cut])
-    assert [move["to"] for move in store.log()] == [1, 2]
-    assert store.verify() == []
-    with store.writing():
-        assert (root / "log").read_bytes() == whole
-
-
-def test_a_damaged_line_of_the_log_is_named(store: Store, root: Path) -> None:
-    log = root / "log"
-    log.write_bytes(log.read_bytes().replace(b'"to": 2', b'"to": x'))
-    with pytest.raises(StoreDamaged, match="line 2"):
-        store.log()
-
-
-def test_a_damaged_manifest_is_never_read(store: Store, root: Path) -> None:
-    page = root / "versions" / "00000002.json"
-    page.write_bytes(page.read_bytes().replace(b"night 2", b"night 7"))
-    with pytest.raises(StoreDamaged, match="00000002"):
-        store.manifest(2)
-    assert [manifest.version for manifest in store.history()] == [1, 3]
-    assert store.unreadable() == [2]
-    assert store.manifest().facts["number"] == 3
-    assert store.manifest(1).facts["number"] == 1
-
-
-def test_a_store_is_known_by_its_first_manifest_also_when_that_is_damaged(
-    store: Store, root: Path
-) -> None:
-    page = root / "versions" / "00000001.json"
-    key = hashlib.sha256(page.read_bytes()).hexdigest()
-    assert store.key() == key
-    page.write_bytes(b"")
-    assert store.key() == key
-
-
-def test_a_live_manifest_that_is_damaged_is_an_error_that_names_the_repair(
-    store: Store, root: Path
-) -> None:
-    page = root / "versions" / "00000003.json"
-    whole = page.read_bytes()
-    page.write_bytes(whole[:-3])
-    for attempt in (store.manifest, store.history, store.writing().__enter__):
-        with pytest.raises(StoreDamaged, match="00000003") as caught:
-            attempt()
-        assert caught.value.hint == f"cp BACKUP/versions/00000003.json '{page}'"
-    page.write_bytes(whole)
-    assert store.manifest().version == 3
-
-
-def test_without_a_backup_the_version_before_can_be_made_live_by_hand(
-    store: Store, root: Path
-) -> None:
-    """As docs/operations.md says it."""
-    (root / "versions" / "00000003.json").unlink()
-    before = store.log()[1]
-    (root / "HEAD").write_text(f"{before['to']} {before['digest']}\n")
-    lines = (root / "log").read_bytes().splitlines(keepends=True)
-    (root / "log").write_bytes(b"".join(lines[:-1]))
-    assert store.verify() == []
-    publish(store, 3)
-    assert [manifest.version for manifest in store.history()] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("content", [b"", b"3", b"3 abc\n", b"\x00" * 67, None])
-def test_a_lost_head_stops_everyone_and_the_hint_brings_it_back(
-    store: Store, root: Path, content: bytes | None
-) -> None:
-    head, before = (root / "HEAD").read_bytes(), files(root / "versions")
-    (root / "HEAD").unlink() if content is None else (root / "HEAD").write_bytes(content)
-    for attempt in (store.head, store.writing().__enter__, lambda: Store.create(root)):
-        with pytest.raises(StoreDamaged) as caught:
-            attempt()
-        assert caught.value.hint == f"echo {head.decode().strip()} > '{root / 'HEAD'}'"
-    assert files(root / "versions") == before
-    (root / "HEAD").write_bytes(head)
-    assert store.verify() == []
-
-
-def test_a_head_that_went_back_in_time_costs_no_version(store: Store, root: Path) -> None:
-    old = (root / "HEAD").read_bytes()
-    publish(store, 4)
-    (root / "HEAD").write_bytes(old)
-    with pytest.raises(StoreDamaged, match="older"):
-        store.writing().__enter__()
-    assert (root / "versions" / "00000004.json").exists()
-
-
-def test_nothing_is_cleared_while_the_live_manifest_is_in_doubt(store: Store, root: Path) -> None:
-    head = (root / "HEAD").read_text()
-    (root / "HEAD").write_text(head.replace("3 ", "2 ", 1))
-    with pytest.raises(StoreDamaged):
-        store.writing().__enter__()
-    assert (root / "versions" / "00000003.json").exists()
 
 
 def test_a_copied_store_is_the_same_store(store: Store, root: Path, tmp_path: Path) -> None:
