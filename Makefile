@@ -6,21 +6,25 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test test-nights test-others test-page unit lint clean
+.PHONY: demo test test-nights test-faults test-others test-page unit lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/nightshift demo
 
-# Half of the suite waits for servers and kills: two processes halve the time, each on one thread.
+# Three processes for two cores, each on one thread: much of the second waits for clocks and servers.
 test: $(INSTALLED)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-nights test-others
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going \
+		test-nights test-faults test-others
 
 test-nights: $(INSTALLED)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows tests/faults
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/flows
+
+test-faults: $(INSTALLED)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 tests/faults tests/shift
 
 test-others: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q --durations=10 --ignore=tests/flows \
-		--ignore=tests/faults --ignore=tests/page
+		--ignore=tests/faults --ignore=tests/shift --ignore=tests/page
 
 # In a real browser, which `make test` needs not.
 test-page: $(INSTALLED)

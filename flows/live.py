@@ -17,7 +17,7 @@ from pipeline.checkpoint import locate
 from pipeline.composition.methods import COMPOSITIONS
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
-from pipeline.index import Index
+from pipeline.index import Built, Index
 from pipeline.library import Dead, Library
 from pipeline.overlay import Overlaid, Overlay
 from pipeline.retriever import Retriever
@@ -45,6 +45,8 @@ class Live:
         self._lease = lease
         self._encoder = encoder
         self._settings = settings
+        self._segments: dict[str, Segment] = {}
+        self._built: Built = {}
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +65,7 @@ class Live:
 
     @cached_property
     def library(self) -> Library:
-        return read_library(self.store, self.manifest.index)
+        return read_library(self.store, self.manifest.index, self._segments)
 
     @cached_property
     def modules(self) -> Modules:
@@ -83,7 +85,7 @@ class Live:
 
     @cached_property
     def index(self) -> Index:
-        return self.library.index(self.settings.index, self.store.root / "cache")
+        return self.library.index(self.settings.index, self.store.root / "cache", self._built)
 
     @cached_property
     def experts(self) -> dict[str, Expert]:
@@ -126,7 +128,8 @@ class Live:
 
     def share(self, other: Live) -> None:
         """Take over what another version has loaded and this one would load just so: a rollback
-        makes nothing new. Where both share experts, neither may take them out.
+        makes nothing new, and a night a segment. Where both share experts, neither may take them
+        out.
         """
         here, there = self.manifest, other.manifest
         documents = here.index == there.index and self.settings.index == other.settings.index
@@ -142,6 +145,12 @@ class Live:
         }
         loaded = other.__dict__
         self.__dict__ |= {n: loaded[n] for n, same in parts.items() if same and n in loaded}
+        own = set(here.index.values())
+        if "library" in loaded:
+            self._segments |= {n: one for n, one in other.library.segments.items() if n in own}
+        if "index" in loaded:
+            built = {key: one for key, one in other.index.built.items() if key[0] in own}
+            self._built = {**self._built, **built}
 
     def warm(self) -> None:
         """Load all that the first query would wait for."""

@@ -9,7 +9,7 @@ are alive, and wherever it finds too few, the live ones are scanned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
@@ -31,6 +31,9 @@ SCORES = 2**22
 """What a scan holds at once, at most."""
 
 Mask = npt.NDArray[np.bool_]
+Built = Mapping[tuple[str, str], faiss.Index]
+"""FAISS indexes by the name of their shelf and by factory."""
+NOTHING_BUILT: Built = {}
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,22 @@ class Found:
 
 
 class Index:
-    """Exact or approximate inner-product search over shelves; a hit is a document."""
+    """Exact or approximate inner-product search over shelves; a hit is a document.
+
+    What is `built` already, for a shelf of the same name, is not built again.
+    """
 
     def __init__(
-        self, shelves: Sequence[Shelf], factory: str = EXACT, cache: Path | None = None
+        self,
+        shelves: Sequence[Shelf],
+        factory: str = EXACT,
+        cache: Path | None = None,
+        built: Built = NOTHING_BUILT,
     ) -> None:
         self.shelves = list(shelves)
+        self._factory = factory
         self._searchers = [
-            _Searcher(shelf, _faiss(shelf, factory, cache)) for shelf in self.shelves
+            _Searcher(shelf, _faiss(shelf, factory, cache, built)) for shelf in self.shelves
         ]
         sizes = [len(shelf.live) for shelf in self.shelves]
         self._offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(int).tolist()
@@ -74,6 +85,15 @@ class Index:
     @property
     def documents(self) -> int:
         return sum(int(shelf.live.sum()) for shelf in self.shelves)
+
+    @property
+    def built(self) -> Built:
+        """What another index over some of these shelves need not build again."""
+        return {
+            (searcher.shelf.name, self._factory): searcher.faiss
+            for searcher in self._searchers
+            if searcher.faiss is not None
+        }
 
     def without(self, numbers: Sequence[int]) -> Index:
         """The same index with some documents hidden; the vectors are shared, not copied."""
@@ -212,11 +232,14 @@ class _Scan:
         return best, rows
 
 
-def _faiss(shelf: Shelf, factory: str, cache: Path | None) -> faiss.Index | None:
+def _faiss(shelf: Shelf, factory: str, cache: Path | None, built: Built) -> faiss.Index | None:
     """None where the shelf will be scanned: what has died stays dead."""
-    if factory == EXACT or len(shelf.vectors) < SMALL:
-        return _exact(shelf.vectors)
-    return None if shelf.thin else _approximate(shelf, factory, cache)
+    exact = factory == EXACT or len(shelf.vectors) < SMALL
+    if shelf.thin and not exact:
+        return None
+    if (shelf.name, factory) in built:
+        return built[shelf.name, factory]
+    return _exact(shelf.vectors) if exact else _approximate(shelf, factory, cache)
 
 
 def _exact(vectors: Vectors) -> faiss.Index:

@@ -17,7 +17,7 @@ from nightshift.errors import UsageError
 from pipeline.chosen import Joined
 from pipeline.documents import Document, Key, Passage, passage_text
 from pipeline.encoder import Vectors
-from pipeline.index import EXACT, Index, Mask, Shelf
+from pipeline.index import EXACT, NOTHING_BUILT, Built, Index, Mask, Shelf
 from pipeline.lexical import Lexical
 from pipeline.segment import Segment
 
@@ -151,9 +151,11 @@ class Library:
         ]
         return np.concatenate([np.empty(0, bool), *parts])
 
-    def index(self, factory: str = EXACT, cache: Path | None = None) -> Index:
+    def index(
+        self, factory: str = EXACT, cache: Path | None = None, built: Built = NOTHING_BUILT
+    ) -> Index:
         """A search index over the live documents."""
-        return Index([self._shelve(name) for name in self.segments], factory, cache)
+        return Index([self._shelve(name) for name in self.segments], factory, cache, built)
 
     @cached_property
     def lexical(self) -> Lexical:
