@@ -52,7 +52,7 @@ def adopt(
     overlay = new.overlay
     facts = facts_of_expert(new, kind.id, grounds.version, parent)
     modules = replace(growth.modules, experts={**growth.modules.experts, facts.name: facts})
-    kind = replace(kind, taught=len(kind.questions.teaching))
+    kind = replace(kind, tried=len(kind.questions.teaching))
     grown = replace(
         growth,
         modules=modules,
@@ -64,6 +64,7 @@ def adopt(
     if grounds.live.settings.approval == MANUAL:
         kind = replace(kind, candidate=facts.name)
         return enter(
+            grounds,
             grown,
             kind,
             group,
@@ -72,10 +73,10 @@ def adopt(
             parent,
             gate,
         )
-    kind = replace(kind, expert=facts.name, candidate=None)
+    kind = replace(kind, expert=facts.name, candidate=None, taught=kind.tried)
     modules = with_share(grown.modules, kind.id, new.heard, grounds.lexical)
     grown = replace(grown, modules=modules)
-    return enter(grown, kind, group, outcome, reason, facts.name, gate)
+    return enter(grounds, grown, kind, group, outcome, reason, facts.name, gate)
 
 
 def facts_of_expert(new: Candidate, kind: str, version: int, parent: str | None) -> ExpertFacts:
@@ -101,6 +102,7 @@ def facts_of_expert(new: Candidate, kind: str, version: int, parent: str | None)
 
 
 def enter(
+    grounds: Grounds,
     growth: Growth,
     kind: Kind,
     group: Group,
@@ -113,10 +115,10 @@ def enter(
     router = growth.modules.router
     typical = kind.questions.typical
     if len(typical):
-        points = prototypes_of(typical.vectors, 0)
+        points = prototypes_of(typical.vectors, grounds.live.settings.seed)
         router = router.with_kind(kind.id, points, kind.expert)
     modules = replace(growth.modules, kinds={**growth.modules.kinds, kind.id: kind}, router=router)
-    told = Outcome(kind.name, len(group.documents), outcome, reason, expert, gate)
+    told = Outcome(kind.name, len(group.documents), outcome, reason, expert, gate, kind.id)
     return replace(growth, modules=modules, outcomes=(*growth.outcomes, told))
 
 
@@ -127,9 +129,9 @@ def reuse_of(
     name = reuse.expert.name
     modules = with_share(growth.modules, kind.id, reuse.heard, grounds.lexical)
     growth = replace(growth, modules=modules)
-    kind = replace(kind, expert=name, taught=len(kind.questions.teaching))
+    kind = replace(kind, expert=name, tried=len(kind.questions.teaching), taught=0)
     reason = f"{name} serves it: {reuse.verdict.reason}"
-    return enter(growth, kind, group, "reuse", reason, name, reuse.verdict.as_json())
+    return enter(grounds, growth, kind, group, "reuse", reason, name, reuse.verdict.as_json())
 
 
 def laid_over(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:

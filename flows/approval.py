@@ -130,7 +130,8 @@ def _asked(live: Live, kind: Kind, router: Router) -> dict[str, Tried]:
 
 def _adopted(live: Live, kind: Kind, router: Router, heard: tuple[Heard, ...]) -> Modules:
     """The live modules with the expert serving its kind."""
-    served = replace(kind, expert=router.experts[kind.id], candidate=None)
+    expert = router.experts[kind.id]
+    served = replace(kind, expert=expert, candidate=None, taught=kind.tried)
     modules = replace(live.modules, kinds={**live.modules.kinds, kind.id: served}, router=router)
     lexical = live.library.lexical if live.settings.lexical else None
     return with_share(modules, kind.id, heard, lexical)

@@ -89,7 +89,7 @@ def bootstrap(
         repeated = sum(len(batch.documents) for batch in batches) - len(whole.documents)
         counts = {**intake.counts, "updated": repeated}
         outcomes = tuple(
-            Outcome(kind.name, kind.documents, "absorb", "the first corpus")
+            Outcome(kind.name, kind.documents, "absorb", "the first corpus", kind_id=kind.id)
             for kind in kinds.values()
         )
         encoded = read.encoded + encoding.encoded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,13 +45,10 @@ class Generation:
 
     encoder: Encoder
     library: Library
+    index: Index
     modules: Modules
     experts: dict[str, Expert] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
-
-    @cached_property
-    def index(self) -> Index:
-        return self.library.index()
 
     @property
     def retriever(self) -> Retriever:
@@ -75,6 +71,7 @@ def renewed(
     live: Live,
     encoder: Encoder,
     library: Library,
+    index: Index,
     encoding: Encoding,
     layers: Sequence[int],
     auroc: Sequence[float],
@@ -108,9 +105,10 @@ def renewed(
         _pool(live, encoder, library, encoding),
         compose=live.modules.compose,
     )
-    new, in_order = Generation(encoder, library, modules), _in_order(library)
+    new, in_order = Generation(encoder, library, index, modules), _in_order(library)
     for id_, kind in live.modules.kinds.items():
-        if kind.expert is not None and id_ in kinds:
+        full = len(new.experts) >= live.settings.max_experts
+        if kind.expert is not None and id_ in kinds and not full:
             keys = [in_order[row] for row in rows_of[id_]]
             new = _taught(live, new, id_, keys, progress)
     lexical = library.lexical if live.settings.lexical else None
@@ -152,6 +150,7 @@ def _kind(kind: Kind, encoder: Encoder, encoding: Encoding, rows: Rows) -> Kind:
         questions=_heard_by(encoder, kind.questions),
         expert=None,
         candidate=None,
+        tried=0,
         taught=0,
     )
 
@@ -197,7 +196,8 @@ def _taught(
 def _with_expert(live: Live, new: Generation, kind: Kind, candidate: Candidate) -> Generation:
     name = candidate.expert.name
     facts = facts_of_expert(candidate, kind.id, live.manifest.version + 1, None)
-    kind = replace(kind, taught=len(kind.questions.teaching))
+    learned = len(kind.questions.teaching)
+    kind = replace(kind, tried=learned, taught=learned)
     modules = replace(
         new.modules,
         kinds={**new.modules.kinds, kind.id: kind},

@@ -146,4 +146,4 @@ def _some(
 
 def facts_of(kind: Kind) -> KindFacts:
     """What the decision needs to know of a kind."""
-    return KindFacts(kind.name, kind.documents, kind.expert, kind.asked, kind.taught)
+    return KindFacts(kind.name, kind.documents, kind.expert, kind.asked, kind.tried)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from flows.adoption import Growth, adopt, enter, joined, laid_over, reuse_of
+from flows.drift import drifted
 from flows.groups import Group
-from flows.membership import Grounds, experts_of_kin, grown_kind, named, pool_after
+from flows.membership import Grounds, experts_of_kin, grown_kind, named, of_group, pool_after
 from flows.modules import Kind, Modules, Pool
 from flows.outcome import Outcome
 from flows.settings import AUTOMATIC
@@ -25,6 +26,8 @@ from pipeline.retriever import Retriever
 from pipeline.side import too_late
 from pipeline.trial import Trial
 
+LEARNING = ("spawn", "refine")
+"""Wishes that want an expert taught."""
 NAMED_FROM = 10
 """Documents: the name of fewer could quote one of them, and outlive it in the history."""
 
@@ -32,8 +35,10 @@ NAMED_FROM = 10
 def grow(grounds: Grounds, groups: Sequence[Group], modules: Modules) -> Growth:
     """Settle each group in turn, starting from `modules`; what waits goes to the pool."""
     growth = _begun(grounds, modules)
-    for group in groups:
-        growth = _settle(grounds, growth, group)
+    for place, group in enumerate(groups):
+        own = grounds.for_one_of(sum(one.outcome in LEARNING for one in groups[place:]))
+        growth = _settle(own, growth, group)
+        grounds.training_seconds.extend(own.training_seconds)
     return _ended(grounds, growth, pool_after(grounds, groups))
 
 
@@ -73,10 +78,17 @@ def _settle(grounds: Grounds, growth: Growth, group: Group) -> Growth:
     kind = grown_kind(grounds, growth.modules, group)
     growth = laid_over(grounds, growth, kind, group)
     if group.outcome in ("absorb", "reuse"):
-        return enter(growth, kind, group, group.outcome, group.reason, kind.expert)
+        reason = joined(group.reason, _drift(grounds, growth, kind, group))
+        return enter(grounds, growth, kind, group, group.outcome, reason, kind.expert)
     if group.outcome == "refine":
         return _refine(grounds, growth, kind, group)
     return _spawn(grounds, growth, kind, group)
+
+
+def _drift(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> str | None:
+    features, groups = of_group(grounds, group)
+    alarms = grounds.live.settings.false_alarms_per_year / len(growth.modules.kinds)
+    return drifted(kind, features, groups, alarms)
 
 
 def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
@@ -104,7 +116,7 @@ def _spawn(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth
     if reuse is not None:
         return reuse_of(grounds, growth, kind, group, reuse)
     reason = joined(f"the gate refused {name}: {new.verdict.reason}", told)
-    return enter(growth, kind, group, "absorb", reason, None, new.verdict.as_json())
+    return enter(grounds, growth, kind, group, "absorb", reason, None, new.verdict.as_json())
 
 
 def _full(
@@ -114,7 +126,7 @@ def _full(
     if reuse is not None:
         return reuse_of(grounds, growth, kind, group, reuse)
     reason = f"{group.reason}, but max_experts is {grounds.live.settings.max_experts}"
-    return enter(growth, kind, group, "absorb", reason, None)
+    return enter(grounds, growth, kind, group, "absorb", reason, None)
 
 
 def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growth:
@@ -123,7 +135,7 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
     shared = list(growth.modules.router.experts.values()).count(str(kind.expert)) > 1
     if shared and len(growth.modules.serving) >= cap:
         reason = f"{kind.expert} stays: max_experts is {cap}"
-        return enter(growth, kind, group, "reuse", reason, kind.expert)
+        return enter(grounds, growth, kind, group, "reuse", reason, kind.expert)
     learned = kind.questions.teaching.pairs[: kind.taught]
     spent = frozenset(pair.key for pair in learned if pair.origin == REAL)
     trial = replace(_trial(grounds, growth), spent=spent)
@@ -138,18 +150,18 @@ def _refine(grounds: Grounds, growth: Growth, kind: Kind, group: Group) -> Growt
         late = too_late(both)
         if late:
             reason = f"{parent} stays: {late}"
-            return enter(growth, kind, group, "reuse", reason, parent)
+            return enter(grounds, growth, kind, group, "reuse", reason, parent)
         new = both.whole(both.first_fold())
     else:
         laid = _laid(grounds, kind, group, overlay)
         new = trial.new(kind.id, kind.questions, name, trial.live.experts[parent], laid)
         new, told = _sided(grounds, trial, kind, group, new)
-    kind = replace(kind, taught=len(kind.questions.teaching))
+    kind = replace(kind, tried=len(kind.questions.teaching))
     if new.verdict.accepted:
         return adopt(grounds, growth, kind, group, new, "refine", parent, told)
     new.expert.detach()
     reason = joined(f"{parent} stays, a revision was refused: {new.verdict.reason}", told)
-    return enter(growth, kind, group, "reuse", reason, parent, new.verdict.as_json())
+    return enter(grounds, growth, kind, group, "reuse", reason, parent, new.verdict.as_json())
 
 
 def _laid(
@@ -205,6 +217,6 @@ def _trial(grounds: Grounds, growth: Growth) -> Trial:
         live.settings.seed,
         Bounds(live.settings.gate_margin, live.settings.gate_tolerance),
         grounds.progress,
-        grounds.taught,
+        grounds.training_seconds,
         live.settings.expert,
     )

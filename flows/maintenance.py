@@ -41,29 +41,36 @@ class Maintenance:
 
 
 def maintain(
-    store: Store, keep: int = NEWEST, run: Run = plainly, *, loaded: Encoder | None = None
+    store: Store,
+    keep: int = NEWEST,
+    run: Run = plainly,
+    *,
+    settings: Settings | None = None,
+    loaded: Encoder | None = None,
 ) -> Maintenance:
     """Consolidate if no expert more may live, teach if one may, compact, gc, verify; what is
-    damaged is told, not raised.
+    damaged is told, not raised. Without settings those of the live version count.
     """
-    consolidation = run("consolidate", "", _consolidate_if_full, store)
-    teaching = run("teach", "", _teach_the_most_asked, store, loaded)
+    consolidation = run("consolidate", "", _consolidate_if_full, store, settings)
+    teaching = run("teach", "", _teach_the_most_asked, store, settings, loaded)
     compaction = run("compact", "", _compact_if_needed, store)
     sweep = run("gc", "", gc, store, keep)
     damage = tuple(run("verify", "", store.verify))
     return Maintenance(teaching, consolidation, compaction, sweep, damage)
 
 
-def _teach_the_most_asked(store: Store, loaded: Encoder | None) -> Teaching | None:
-    if _is_full(store):
+def _teach_the_most_asked(
+    store: Store, settings: Settings | None, loaded: Encoder | None
+) -> Teaching | None:
+    if _is_full(store, settings):
         return None
     with open_live(store, encoder=loaded) as live:
         kind = never_tried(live.modules)
-    return teach(store, kind.id, loaded=loaded) if kind else None
+    return teach(store, kind.id, settings=settings, loaded=loaded) if kind else None
 
 
-def _consolidate_if_full(store: Store) -> Consolidation | None:
-    if not _is_full(store):
+def _consolidate_if_full(store: Store, settings: Settings | None) -> Consolidation | None:
+    if not _is_full(store, settings):
         return None
     try:
         return consolidate(store)
@@ -71,9 +78,10 @@ def _consolidate_if_full(store: Store) -> Consolidation | None:
         return None
 
 
-def _is_full(store: Store) -> bool:
+def _is_full(store: Store, settings: Settings | None) -> bool:
     facts = store.manifest().facts
-    return len(facts["live_experts"]) >= Settings.from_json(dict(facts["settings"])).max_experts
+    cap = (settings or Settings.from_json(dict(facts["settings"]))).max_experts
+    return len(facts["live_experts"]) >= cap
 
 
 def _compact_if_needed(store: Store) -> Compaction | None:

@@ -42,18 +42,26 @@ class Grounds:
     version: int
     names: frozenset[str]
     minutes: float
+    """That may be spent on training."""
     progress: Progress
     pool: Pool
     """Who waited before tonight."""
     labels: tuple[str, ...] = ()
     """What tonight's batch says of itself."""
-    taught: list[float] = field(default_factory=list)
-    """Seconds of every training tonight."""
+    training_seconds: list[float] = field(default_factory=list)
+    """Of every training so far."""
 
     @property
     def lexical(self) -> Lexical | None:
         """Keyword search over tonight's documents, unless it is off."""
         return self.library.lexical if self.live.settings.lexical else None
+
+    def for_one_of(self, groups: int) -> Grounds:
+        """The same for one group of several that want to learn: it may take an equal part of the
+        minutes that are left.
+        """
+        left = max(0.0, self.minutes - sum(self.training_seconds) / 60)
+        return replace(self, minutes=left / max(1, groups), training_seconds=[])
 
     def name(self, letter: str, prefix: str, besides: Iterable[str]) -> str:
         """The next name of that sort that no version, and nothing of tonight, has ever had."""
@@ -122,14 +130,14 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
     """
     if group.kind is not None:
         old = modules.kinds[group.kind.id]
-        features, groups = _of_group(grounds, replace(group, rows=group.arrived))
+        features, groups = of_group(grounds, replace(group, rows=group.arrived))
         return replace(
             old.asking(old.questions + group.questions),
             documents=old.documents + len(group.arrived) + len(group.waiting),
             statistics=old.statistics.grow(features, groups),
             labels=with_labels(old.labels, grounds.labels),
         )
-    features, groups = _of_group(grounds, group)
+    features, groups = of_group(grounds, group)
     statistics = KindStatistics.of(features, groups)
     return Kind(
         id=grounds.name("k", "kind/", modules.kinds),
@@ -145,7 +153,7 @@ def grown_kind(grounds: Grounds, modules: Modules, group: Group) -> Kind:
 
 def experts_of_kin(grounds: Grounds, modules: Modules, group: Group) -> frozenset[str]:
     """The experts of the kinds that look like the group."""
-    features, _ = _of_group(grounds, group)
+    features, _ = of_group(grounds, group)
     if not len(features):
         return frozenset()
     served = {
@@ -159,7 +167,7 @@ def kin(kinds: Mapping[str, KindStatistics], features: Layers) -> list[str]:
     return [name for name, kind in kinds.items() if beyond(kind, features) < ALIKE]
 
 
-def _of_group(grounds: Grounds, group: Group) -> tuple[Layers, npt.NDArray[np.uint64]]:
+def of_group(grounds: Grounds, group: Group) -> tuple[Layers, npt.NDArray[np.uint64]]:
     """Features and groups of a group's documents, tonight's and those that waited."""
     pool = grounds.pool.take(list(group.waiting))
     encoding, rows = grounds.encoding, spread(group.rows)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from flows.encoding import (
 )
 from flows.founding import layers_that_tell
 from flows.generation import Generation, renewed
+from flows.layout import read_registry
 from flows.live import TOMBSTONES, Live, open_live, read_library, save_dead
 from flows.membership import forget_departed
 from flows.modules import save_modules
@@ -100,11 +102,14 @@ def migrate(
         documents = _documents(live, model)
         notes = _Notes.read(store, model)
         if not notes.layers:
-            notes = notes.with_layers(*_layers(model, documents, progress))
-        encoding, index = _encoded(store, model, documents, notes, progress)
-        index[TOMBSTONES] = store.objects.put(lambda folder: save_dead({}, folder))
-        library = read_library(store, index)
-        new = renewed(live, model, library, encoding, notes.layers, notes.auroc, progress)
+            known = _layers_before(store, model)
+            notes = notes.with_layers(*(known or _layers(model, documents, progress)))
+        encoding, names = _encoded(store, model, documents, notes, progress)
+        names[TOMBSTONES] = store.objects.put(lambda folder: save_dead({}, folder))
+        library = read_library(store, names)
+        # Built before anybody is taught: a version must be one that opens.
+        index = library.index(live.settings.index, store.root / "cache")
+        new = renewed(live, model, library, index, encoding, notes.layers, notes.auroc, progress)
         try:
             changes = _compared(live, new)
             objection = None if anyway else harm(changes, live.settings.gate_tolerance)
@@ -120,7 +125,7 @@ def migrate(
             )
             if objection:
                 return done
-            version = _publish(live, new, index, encoder, done)
+            version = _publish(live, new, names, encoder, done)
             notes.forget()
             return replace(done, version=version)
         finally:
@@ -187,6 +192,18 @@ class _Notes:
         return found
 
 
+def _layers_before(store: Store, model: Encoder) -> tuple[list[int], list[float]] | None:
+    """The informative layers as an older version by this encoder has them: what its segments hold
+    is read again by later nights.
+    """
+    for manifest in reversed(store.standing()):
+        if manifest.encoder["fingerprint"] == model.fingerprint:
+            with suppress(StoreDamaged):
+                page = read_registry(store, manifest.modules)
+                return page["layers"], page["auroc"]
+    return None
+
+
 def _layers(
     model: Encoder, documents: Sequence[Document], progress: Progress
 ) -> tuple[list[int], list[float]]:
@@ -205,13 +222,13 @@ def _encoded(
     progress: Progress,
 ) -> tuple[Encoding, dict[str, str]]:
     """Every document by the new encoder; each portion is noted once it is on the disk."""
-    known, index = notes.known(), dict[str, str]()
+    known, names = notes.known(), dict[str, str]()
     parts = []
     for portion in portions(documents, PORTION, PORTION_CHARACTERS):
         part, segments = write_segments(
-            store, model, portion, notes.layers, known, 1 + len(index), progress
+            store, model, portion, notes.layers, known, 1 + len(names), progress
         )
-        index |= segments
+        names |= segments
         parts.append(part)
         fresh = tuple(id_ for id_ in segments.values() if id_ not in notes.segments)
         notes = replace(notes, segments=(*notes.segments, *fresh)).kept()
@@ -219,7 +236,7 @@ def _encoded(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.groups for part in parts]),
         sum(part.encoded for part in parts),
-    ), index
+    ), names
 
 
 def _compared(live: Live, new: Generation) -> dict[str, Change]:
@@ -236,7 +253,7 @@ def _compared(live: Live, new: Generation) -> dict[str, Change]:
 
 
 def _publish(
-    live: Live, new: Generation, index: Mapping[str, str], encoder: str | None, done: Migration
+    live: Live, new: Generation, names: Mapping[str, str], encoder: str | None, done: Migration
 ) -> int:
     store = live.store
     facts = encoder_facts(new.encoder, encoder)
@@ -246,7 +263,7 @@ def _publish(
         kind="migrate",
         reason=f"{live.manifest.encoder['name']} -> {new.encoder.checkpoint.name}",
         encoder=facts,
-        index=index,
+        index=names,
         modules=save_modules(store, new.modules, None, new.experts, new.overlays),
         facts={
             **quiet_facts(live.manifest),

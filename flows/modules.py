@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.layout import OVERLAY, REGISTRY
+from flows.layout import OVERLAY, REGISTRY, read_registry
 from pipeline.documents import Key
 from pipeline.encoder import Encoder
 from pipeline.experts.base import Expert
@@ -47,7 +47,7 @@ class Kind:
     """A kind of text that the system tells apart.
 
     `asked` is how many documents it had when an expert was last tried for it (None: never), and
-    `taught` how many teaching pairs its expert has learned from.
+    `tried` how many teaching pairs; from the first `taught` of them its expert has learned.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Kind:
     questions: Questions
     expert: str | None = None
     asked: int | None = None
+    tried: int = 0
     taught: int = 0
     labels: tuple[str, ...] = ()
     """What the batches that it grew by said of themselves."""
@@ -66,10 +67,13 @@ class Kind:
     """An expert that the gate accepted and that waits for a person's word."""
 
     def asking(self, questions: Questions) -> Kind:
-        """The kind asked other questions; only what is left of its lessons counts as taught."""
-        learned = set(self.questions.teaching.pairs[: self.taught])
-        taught = sum(pair in learned for pair in questions.teaching.pairs)
-        return replace(self, questions=questions, taught=taught)
+        """The kind asked other questions; of what was tried and taught only what is left counts."""
+
+        def left(count: int) -> int:
+            before = set(self.questions.teaching.pairs[:count])
+            return sum(pair in before for pair in questions.teaching.pairs)
+
+        return replace(self, questions=questions, tried=left(self.tried), taught=left(self.taught))
 
 
 @dataclass(frozen=True)
@@ -150,11 +154,15 @@ class Modules:
 
 def load_modules(store: Store, names: Mapping[str, str]) -> Modules:
     """The modules that a manifest names; every byte is checked on the way."""
-    page = json.loads((store.objects.open(names["registry"]) / REGISTRY).read_text("utf-8"))
+    page = read_registry(store, names)
     folder = {name: store.objects.open(object_id) for name, object_id in names.items()}
     kinds = {
         id_: Kind(
-            **{**facts, "labels": tuple(facts.get("labels", ()))},
+            **{
+                "tried": facts["taught"],  # one number, before refused revisions had their own
+                **facts,
+                "labels": tuple(facts.get("labels", ())),
+            },
             statistics=KindStatistics.load(folder[f"kind/{id_}/statistics"]),
             birth=KindStatistics.load(folder[f"kind/{id_}/birth"]),
             questions=Questions.load(folder[f"kind/{id_}/questions"]),

@@ -111,11 +111,11 @@ def night(
     pool = waiting_still(live, intake)
     findings = clock.step("detect", detect, live, encoding, pool)
     groups = clock.step("decide", decide, live, intake, findings, shelves.library, pool)
-    taught: list[float] = []
+    seconds: list[float] = []
     growth = clock.step(
-        "gate", learn, live, intake, encoding, shelves.library, pool, groups, taught, progress
+        "gate", learn, live, intake, encoding, shelves.library, pool, groups, seconds, progress
     )
-    clock.move("gate", "train", sum(taught))
+    clock.move("gate", "train", sum(seconds))
     outcomes = outcomes_of(intake, growth.outcomes)
     facts = {
         "batches": [batch_facts(batch)],
@@ -185,10 +185,10 @@ def learn(
     library: Library,
     pool: Pool,
     groups: Sequence[Group],
-    taught: list[float],
+    training_seconds: list[float],
     progress: Progress,
 ) -> Growth:
-    """Try what the groups wish for, on tonight's index; `taught` collects seconds of training."""
+    """Try what the groups wish for, on tonight's index."""
     history, left = live.store.history(), left_over(live, intake, groups)
     waiting = frozenset(pool.keys)
     pool = replace(pool, questions=pool.questions + left.where(lambda pair: pair.key in waiting))
@@ -204,7 +204,7 @@ def learn(
         progress=progress,
         pool=pool,
         labels=labels_of(intake.batch),
-        taught=taught,
+        training_seconds=training_seconds,
     )
     modules = still_there(live.modules, library, intake.reworded)
     return grow(grounds, groups, heard(modules, left.where(lambda pair: pair.key not in waiting)))
@@ -249,6 +249,7 @@ def batch_facts(batch: Batch) -> dict[str, Any]:
         "digest": batch.digest,
         "source": batch.source,
         "label": batch.label,
+        "time": batch.time,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a group, as history tells it."""
+    """What became of a group, as history tells it; two kinds may have one name."""
 
     kind: str
     documents: int
@@ -17,6 +17,7 @@ class Outcome:
     reason: str
     expert: str | None = None
     gate: Mapping[str, Any] | None = None
+    kind_id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))

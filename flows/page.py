@@ -30,9 +30,12 @@ def headline(manifest: Manifest) -> str:
     return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"
 
 
-def kind_ids(facts: Mapping[str, Any]) -> dict[str, str]:
-    """The kinds' ids by the names that outcomes use; of two kinds of one name, the younger."""
-    return {name: id_ for id_, name in facts.get("kinds", {}).items()}
+def kind_of(outcome: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+    """The id of an outcome's kind, if it is of one; versions of nightshift 0.1 kept names alone."""
+    if "kind_id" in outcome:
+        return outcome["kind_id"] if outcome["kind_id"] in facts.get("kinds", {}) else None
+    named = (id_ for id_, name in facts.get("kinds", {}).items() if name == outcome["kind"])
+    return next(named, None)
 
 
 def reason(manifest: Manifest) -> str:
@@ -48,10 +51,9 @@ def reason(manifest: Manifest) -> str:
         return said(manifest)
     if manifest.kind in OF_EXPERTS:
         return str(manifest.facts[manifest.kind]["expert"])
-    ids = kind_ids(manifest.facts)
     told = [
-        f"{each['outcome']} {ids[each['kind']]} {each['kind']}"
-        if each["kind"] in ids
+        f"{each['outcome']} {id_} {each['kind']}"
+        if (id_ := kind_of(each, manifest.facts))
         else f"{each['outcome']} ({_counted(each['documents'])})"
         for each in manifest.facts.get("outcomes", [])
     ]
@@ -80,7 +82,7 @@ def decision(manifest: Manifest) -> str:
             "",
             "| outcome | kind | documents | expert | why | gate: nDCG@10, 90 % interval |",
             "|---|---|---|---|---|---|",
-            *(_row(outcome, kind_ids(facts)) for outcome in outcomes),
+            *(_row(outcome, kind_of(outcome, facts)) for outcome in outcomes),
         ]
     return "\n".join(lines) + "\n"
 
@@ -105,9 +107,8 @@ def _test(facts: Mapping[str, Any]) -> list[str]:
     return [f"{said} (p = {detection['p_value']:.2g}): {shares} at layers {detection['layers']}."]
 
 
-def _row(outcome: Mapping[str, Any], ids: Mapping[str, str]) -> str:
-    known = outcome["kind"] in ids
-    kind = f"{ids[outcome['kind']]} {outcome['kind']}" if known else "-"
+def _row(outcome: Mapping[str, Any], id_: str | None) -> str:
+    kind = f"{id_} {outcome['kind']}" if id_ else "-"
     # What the gate and the decision say names kinds by id; a quarantine may quote the document.
     why = outcome["reason"] if outcome["outcome"] != "quarantine" else "see `nightshift show`"
     expert = outcome.get("expert") or "-"

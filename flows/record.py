@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from flows import plots, report
-from flows.layout import OVERLAY, REGISTRY
-from flows.page import decision, headline, kind_ids, reason
+from flows.layout import OVERLAY, read_registry
+from flows.page import decision, headline, kind_of, reason
 from flows.servable import servable
 from state.manifest import Manifest, digest
 from state.record import Dataset, Record
@@ -183,11 +183,10 @@ FLIPPED = ("better", "worse")
 
 def judged(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The gate's figures by the kind's id."""
-    ids = kind_ids(facts)
     return {
-        ids[each["kind"]]: each["gate"]
+        id_: each["gate"]
         for each in facts.get("outcomes", [])
-        if each.get("gate") and each["kind"] in ids
+        if each.get("gate") and (id_ := kind_of(each, facts))
     }
 
 
@@ -218,8 +217,8 @@ def _born(store: Store, manifest: Manifest) -> list[Mapping[str, Any]]:
     object_id = manifest.modules.get("registry")
     if object_id is None or object_id not in store.objects:
         return []
-    page = json.loads((store.objects.open(object_id) / REGISTRY).read_text("utf-8"))
-    return [one for one in page["experts"].values() if one["born"] == manifest.version]
+    experts = read_registry(store, manifest.modules)["experts"].values()
+    return [one for one in experts if one["born"] == manifest.version]
 
 
 def _tables(manifest: Manifest) -> dict[str, bytes]:
@@ -257,7 +256,7 @@ def _plots(history: list[Manifest]) -> dict[str, bytes]:
     }
     if gains:
         kinds = {id_: name for manifest in history for id_, name in manifest.facts["kinds"].items()}
-        nights = [manifest.version for manifest in history if manifest.kind == "night"]
+        nights = [m.version for m in history if m.kind == "night" or judged(m.facts)]
         tried = {kind: kinds[kind] for kind in sorted({kind for kind, _ in gains})}
         drawn["plots/gate_by_kind_and_night.png"] = plots.gate(nights, tried, gains)
     return drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
@@ -31,9 +32,9 @@ class Settings:
 
     >>> Settings(train_minutes=5).as_json()["train_minutes"]
     5
-    >>> Settings(train_minutes=-1)
+    >>> Settings(seed=-1)
     Traceback (most recent call last):
-    nightshift.errors.UsageError: train_minutes is at least 0, not -1; try: nightshift config
+    nightshift.errors.UsageError: seed is finite and at least 0, not -1; try: nightshift config
     """
 
     false_alarms_per_year: float = _setting(
@@ -70,9 +71,10 @@ class Settings:
         for one in fields(self):
             value, least = getattr(self, one.name), one.metadata["least"]
             # "not >=" is also true of NaN.
-            if least is not None and not value >= least:
+            if least is not None and not least <= value < math.inf:
                 raise UsageError(
-                    f"{one.name} is at least {least}, not {value}", hint="nightshift config"
+                    f"{one.name} is finite and at least {least}, not {value}",
+                    hint="nightshift config",
                 )
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:

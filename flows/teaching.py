@@ -59,11 +59,11 @@ def teach(
         refuse_another_form(live)
         forget_departed(live)
         clock = Clock()
-        taught: list[float] = []
+        training_seconds: list[float] = []
         wanted = kind_called(live.modules, kind)
         with clock("gate"):
-            growth = grow_kind(_grounds(live, taught, progress), wanted)
-        clock.move("gate", "train", sum(taught))
+            growth = grow_kind(_grounds(live, training_seconds, progress), wanted)
+        clock.move("gate", "train", sum(training_seconds))
         return _publish(live, wanted.id, growth, clock.seconds)
 
 
@@ -91,7 +91,7 @@ def never_tried(modules: Modules) -> Kind | None:
     return modules.kinds[most] if most and asked[most] >= ENOUGH_ASKED else None
 
 
-def _grounds(live: Live, taught: list[float], progress: Progress) -> Grounds:
+def _grounds(live: Live, training_seconds: list[float], progress: Progress) -> Grounds:
     """A night without documents."""
     dimension = live.encoder.dimension
     nothing = np.empty((0, len(live.modules.layers), dimension), np.float16)
@@ -107,7 +107,7 @@ def _grounds(live: Live, taught: list[float], progress: Progress) -> Grounds:
         minutes=live.settings.train_minutes,
         progress=progress,
         pool=live.modules.pool,
-        taught=taught,
+        training_seconds=training_seconds,
     )
 
 

@@ -75,7 +75,7 @@ def read_batch(path: Path, default_source: str | None = None) -> Batch:
 
     - a folder with `corpus.<format>`, else with any files of these formats at its top: `.jsonl`,
       `.csv` and `.tsv` (each also packed as `.gz` or `.zst`), `.parquet`;
-    - a folder of texts, at any depth: `.md`, `.txt`, `.html`, `.htm`;
+    - a folder of texts, at any depth: `.md`, `.txt`, `.html`, `.htm`, each known by its path;
     - one file of the first kind of formats.
 
     Where no `batch.json` names a source it is "default", and of a folder of texts the folder's own
@@ -94,8 +94,11 @@ def read_batch(path: Path, default_source: str | None = None) -> Batch:
 
 
 def source_of(folder: Path) -> str:
-    """The source that a folder's batch.json names, or the usual one."""
-    return settings_of(folder)[0]
+    """The source that a batch in this folder is of."""
+    reading = _Reading(folder)
+    reading.read_settings()
+    reading.name_texts()
+    return reading.source
 
 
 def settings_of(folder: Path) -> tuple[str, Columns]:
@@ -160,13 +163,12 @@ class _Reading:
 
     def batch(self) -> Batch:
         self.read_settings()
+        self.name_texts()
         corpora, texts = records_among(self.delivery.names), self._texts()
         if not corpora and not texts:
             raise _no_batch(self.path)
-        if not corpora and not self.is_named:
-            self.source = printable(self.path.name)
         corpus, digest = Corpus(self.source), Digest()
-        self._hold(self._judged() if corpora else [])
+        self._hold(self._judged())
         # The digest wants the files in the order of their names, whatever they are for.
         for name in sorted({*self.held, *(corpora or texts)}):
             if name in self.held:
@@ -177,7 +179,7 @@ class _Reading:
             else:
                 self._read_text(name, corpus, digest)
         self.quarantined += corpus.told()
-        pairs = self._pairs() if corpora else []
+        pairs = self._pairs()
         self.delivery.check_unchanged()
         return self._assemble(corpus, digest, pairs, snapshot=not corpora)
 
@@ -234,6 +236,11 @@ class _Reading:
             self.columns = read_columns(fields.get("columns", {}))
         except Refused as refused:
             raise self._bad_settings(str(refused), "which columns mean what") from None
+
+    def name_texts(self) -> None:
+        """A folder of texts is a source of its own, where nothing else was said."""
+        if self._texts() and not records_among(self.delivery.names) and not self.is_named:
+            self.source = printable(self.path.name)
 
     def _text(self, key: str, value: object) -> str | None:
         if value is None:

@@ -59,7 +59,9 @@ class KindFacts:
     documents: int
     expert: str | None
     asked: int | None
-    taught: int
+    """Documents when an expert was last tried, if ever."""
+    tried: int
+    """Teaching pairs then."""
 
 
 def look(
@@ -215,7 +217,7 @@ def wish(kind: KindFacts | None, documents: int, teaching: int) -> tuple[str, st
     >>> wish(KindFacts("tv", 300, "e1", 200, 180), 400, 200)
     ('reuse', 'known text, served by e1')
     >>> wish(KindFacts("tv", 300, "e1", 200, 180), 600, 400)
-    ('refine', 'e1 learned from 180 queries, there are 400 now')
+    ('refine', '400 queries now, 180 when e1 was last tried')
     """
     if kind is None:
         if documents < ENOUGH_DOCUMENTS:
@@ -223,8 +225,8 @@ def wish(kind: KindFacts | None, documents: int, teaching: int) -> tuple[str, st
             return "wait", f"{documents} documents of a new kind, {needed}"
         return "spawn", f"{documents} documents of a new kind"
     if kind.expert is not None:
-        if teaching >= GROWN * max(1, kind.taught):
-            told = f"{kind.expert} learned from {kind.taught} queries, there are {teaching} now"
+        if teaching >= GROWN * max(1, kind.tried):
+            told = f"{teaching} queries now, {kind.tried} when {kind.expert} was last tried"
             return "refine", told
         return "reuse", f"known text, served by {kind.expert}"
     if kind.asked is not None and documents >= GROWN * kind.asked:

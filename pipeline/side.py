@@ -16,9 +16,9 @@ import numpy as np
 
 from pipeline.both_sides import estimate, split, train_both
 from pipeline.candidate import Candidate
+from pipeline.composition.base import unit
 from pipeline.crossfit import FOLDS, concatenated, folds_for, judges_of_fold, without_fold
 from pipeline.documents import Key
-from pipeline.encoder import Vectors
 from pipeline.experts.base import Expert
 from pipeline.gains import Gains
 from pipeline.gate import FEWEST_QUERIES, Verdict
@@ -76,7 +76,7 @@ class BothSides:
         if not self._crossfits or not len(learn) or not len(asked):
             return Tried()
         share = SHARE_OF_FOLD / (1 + SHARE_OF_FOLD)
-        expert, _, overlay = self._taught(learn, f"{self.name}-fold0", share * left(trial))
+        expert, _, overlay = self._taught(learn, f"{self.name}-fold0", share * trial.minutes_left)
         try:
             points = prototypes_of(learn.typical.vectors, trial.seed)
             router = trial.router(self.kind, points, expert.name, self.questions)
@@ -87,7 +87,8 @@ class BothSides:
     def whole(self, first_fold: Tried) -> Candidate:
         """The expert taught on everything but the judging tenth; the first fold judges besides."""
         trial, judging = self.trial, self.questions.judging
-        expert, training, overlay = self._taught(self.questions.teaching, self.name, left(trial))
+        teaching, minutes = self.questions.teaching, trial.minutes_left
+        expert, training, overlay = self._taught(teaching, self.name, minutes)
         points = prototypes_of(self.questions.typical.vectors, trial.seed)
         router = trial.router(self.kind, points, expert.name, self.questions)
         own = first_fold + trial.tried(router, judging, {expert.name: expert}, overlay)
@@ -101,7 +102,7 @@ class BothSides:
         return bool(folds_for(self.questions))
 
     def _taught(
-        self, questions: Questions, name: str, seconds: float
+        self, questions: Questions, name: str, minutes: float
     ) -> tuple[Expert, Training, Overlay]:
         """An expert, and its overlay calibrated on queries that never taught it."""
         trial, encoder = self.trial, self.trial.live.encoder
@@ -114,7 +115,7 @@ class BothSides:
                 expert,
                 made,
                 texts,
-                minutes=seconds / 60,
+                minutes=minutes,
                 seed=trial.seed,
                 progress=trial.progress,
             ),
@@ -128,7 +129,7 @@ class BothSides:
         with expert.attached():
             learned = encoder.encode_queries(unseen)
         bare = Overlaid(overlay, trial.library, trial.live.index)
-        scale = calibrate(bare, _unit(frozen + learned), frozen, learned)
+        scale = calibrate(bare, unit(frozen + learned), frozen, learned)
         return expert, training, replace(overlay, scale=scale)
 
     def _lessons(self, questions: Questions) -> tuple[Lessons, list[str]]:
@@ -169,18 +170,13 @@ def promising(verdict: Verdict) -> bool:
 
 def too_late(both: BothSides) -> str | None:
     """Why there is no time for both sides tonight, if there is none."""
-    minutes = max(0.0, left(both.trial)) / 60
+    minutes = both.trial.minutes_left
     needed = both.seconds() / 60 if minutes else math.inf
     if needed <= minutes:
         return None
     if not minutes:
         return "no time was left to try both sides"
     return f"both sides would take about {needed:.1f} minutes, {minutes:.1f} are left"
-
-
-def left(trial: Trial) -> float:
-    """Seconds of the night's training that are left."""
-    return 60 * trial.minutes - sum(trial.taught)
 
 
 def weighed(both: Gains, alone: Gains) -> tuple[bool, str]:
@@ -200,8 +196,3 @@ def weighed(both: Gains, alone: Gains) -> tuple[bool, str]:
         f"both sides gain {100 * mean:.1f} points more than queries alone, at least {100 * low:.1f}"
     )
     return worth, told if worth else f"{told}: too little"
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit

@@ -45,16 +45,21 @@ class Trial:
     library: Library
     others: Mapping[str, Questions]
     minutes: float
+    """That may be spent on training in this trial."""
     seed: int
     bounds: Bounds = BOUNDS
     progress: Progress = silent
-    taught: list[float] = field(default_factory=list)
-    """Seconds of every training so far."""
+    training_seconds: list[float] = field(default_factory=list)
+    """Of every training so far."""
     method: str = LoraExpert.method
     spent: frozenset[Key] = frozenset()
     """Documents that a revision's parent was asked about when it learned: on queries about these
     what is live knows the answers, and nobody is judged by them."""
     _before: dict[tuple[Pair, ...], Scores] = field(default_factory=dict, repr=False)
+
+    @property
+    def minutes_left(self) -> float:
+        return max(0.0, self.minutes - sum(self.training_seconds) / 60)
 
     def existing(self, kind: str, questions: Questions, expert: Expert) -> Candidate:
         """Serve the kind by an expert that is there already.
@@ -166,8 +171,15 @@ class Trial:
             return Head(mean_of(parts))
         head = Head.new(self.live.encoder.dimension, self.seed)
         made = lessons(questions, self.library)
-        training = train_head(self.live.encoder, head, made, minutes=self.minutes, seed=self.seed)
-        self.taught.append(training.seconds)
+        training = train_head(
+            self.live.encoder,
+            head,
+            made,
+            minutes=self.minutes_left,
+            seed=self.seed,
+            progress=self.progress,
+        )
+        self.training_seconds.append(training.seconds)
         return head
 
     def _fitted(self, expert: Expert, teaching: Questions, parts: Sequence[Part]) -> Training:
@@ -207,11 +219,11 @@ class Trial:
             ),
         )
 
-    def guarded(self, expert: Expert, taught: Callable[[], Training]) -> Training:
+    def guarded(self, expert: Expert, teach: Callable[[], Training]) -> Training:
         """A training whose seconds count, and which may change nothing but the expert."""
         before = expert.rest_hash()
-        training = taught()
-        self.taught.append(training.seconds)
+        training = teach()
+        self.training_seconds.append(training.seconds)
         if expert.rest_hash() != before:
             raise RuntimeError(f"training {expert.name} changed weights that are not its own")
         return training

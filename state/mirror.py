@@ -163,6 +163,9 @@ def version_of(alias: str, model: str, store: str, to: Destination) -> int | Non
                 raise StoreError(f"MLflow cannot be asked: {said}") from None
             continue
         if client.get_registered_model(name).tags.get(STORE) == store:
+            if VERSION not in found.tags:
+                told = f"version {found.version} of MLflow's {name!r}"
+                raise StoreError(f"{alias!r} stands for {told}, which nightshift did not register")
             return int(found.tags[VERSION])
     return None
 

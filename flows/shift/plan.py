@@ -36,7 +36,7 @@ from flows.shift.silence import watch_for_silence
 from flows.shift.verdict import versions_in
 from nightshift.errors import NightshiftError, UsageError
 
-NIGHTLY, WEEKLY = FLOWS
+NIGHTLY, _ = FLOWS
 SHOWN = 3
 SECONDS_BETWEEN_LOOKS = 1.0
 

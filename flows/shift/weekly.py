@@ -29,11 +29,12 @@ def weekly(store: str = "store") -> State[None]:
     from flows.maintenance import maintain
     from flows.mirror import mirror
     from flows.shift.artifacts import publish_rounds
+    from flows.sources import settings_from
 
     call_off_late_runs()
     shelf = Store.open(Path(store))
     try:
-        done = maintain(shelf, run=as_task)
+        done = maintain(shelf, run=as_task, settings=settings_from())
     except StoreBusy as busy:
         return Completed(name=verdict([]), message=f"nothing to do: {busy.message}")
     as_task("mirror", "", mirror, shelf)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
 from nightshift.cli.output import out
+from nightshift.cli.record import tell_mlflow
 
 
 def compact(
@@ -14,7 +15,9 @@ def compact(
     from flows.compact import compact as merge
     from state.store import Store
 
-    done = merge(Store.open(store))
+    opened = Store.open(store)
+    done = merge(opened)
+    tell_mlflow(opened)
     if as_json:
         output.print_json(done.as_json())
         return

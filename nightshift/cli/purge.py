@@ -9,6 +9,7 @@ import typer
 from nightshift.cli import output
 from nightshift.cli.options import DEFAULT_STORE, DebugOption, JsonOption, StoreOption
 from nightshift.cli.output import err, out, plain
+from nightshift.cli.record import tell_mlflow
 
 
 def purge(
@@ -36,6 +37,7 @@ def purge(
         err.print(f"  will be erased from versions {versions}; no rollback brings it back")
         typer.confirm("Erase it?", abort=True, err=True)
     done = erase(opened, key)
+    tell_mlflow(opened)
     if as_json:
         output.print_json(done.as_json())
         return

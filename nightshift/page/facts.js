@@ -22,6 +22,7 @@
  * @property {string} reason
  * @property {string | null} expert
  * @property {Gate | null} gate
+ * @property {string | null} [kind_id]  Versions of nightshift 0.1 had none.
  */
 
 /**

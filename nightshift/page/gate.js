@@ -39,7 +39,7 @@ function kindsOf(wholes) {
 function trialsOf({ version, outcomes, facts }) {
   const ids = new Map(Object.entries(facts.kinds ?? {}).map(([id, name]) => [name, id]));
   return outcomes.filter((one) => one.gate).map((one) => ({
-    version, own: ids.get(one.kind) ?? "", name: one.kind, expert: one.expert,
+    version, own: one.kind_id ?? ids.get(one.kind) ?? "", name: one.kind, expert: one.expert,
     outcome: one.outcome, gate: /** @type {Gate} */ (one.gate),
   }));
 }

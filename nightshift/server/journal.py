@@ -39,11 +39,6 @@ class Journal:
             return False
         return True
 
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
 
 @contextmanager
 def _alone(descriptor: int) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What experts of peft share: some weights of their own among many that stay as they are."""
+"""What experts share: some weights of their own beside an encoder's, which stay as they are."""
 
 from __future__ import annotations
 

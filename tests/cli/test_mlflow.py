@@ -66,6 +66,15 @@ def test_a_rollback_is_told_and_a_dry_run_is_not(
     assert asked == [2, 3]
 
 
+def test_compact_and_purge_are_told(
+    store: Path, run: Run, asked: list[int], tmp_path: Path
+) -> None:
+    run("update", worlds.write_batch(tmp_path / "b", "sea", range(60, 70)))
+    assert run("compact").code == 0
+    assert run("purge", "sea-3", "--yes").code == 0
+    assert asked == [2, 3, 4]
+
+
 def test_init_tells_its_first_version(
     run: Run, tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import worlds
 
@@ -12,8 +13,9 @@ from flows import migration
 from flows.live import open_live
 from flows.migration import estimate, migrate
 from flows.night import update
+from flows.publication import publish_modules
 from flows.rollback import rollback
-from nightshift.errors import EncoderMismatch, NothingToDo, StoreDamaged
+from nightshift.errors import EncoderMismatch, NothingToDo, StoreDamaged, UsageError
 from pipeline.index import Found
 from state import sealed
 from state.store import Store
@@ -177,3 +179,37 @@ def test_a_store_that_is_nearly_empty_stays_as_it_is(
     with pytest.raises(NothingToDo, match=said):
         migrate(store, other_encoder)
     assert store.manifest() == before
+
+
+def test_back_at_an_encoder_of_old_its_layers_are_those_of_old(
+    migrated: Store, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features of its older segments are read again; chosen anew, the layers might be others."""
+    monkeypatch.setattr(migration, "layers_that_tell", lambda *_: np.array([0.9, 0.5, 0.5, 0.5]))
+    migrate(migrated, str(encoder_folder), anyway=True)
+    with open_live(migrated, 2) as old, open_live(migrated) as back:
+        assert back.modules.layers == old.modules.layers != (0,)
+    gone: list[dict[str, object]] = [{"_id": "sea-1", "_deleted": True}]
+    update(migrated, [worlds.write_batch(tmp_path / "a", "sea", range(0), extra=gone)])
+    [night] = update(migrated, [worlds.write_batch(tmp_path / "b", "sea", range(1, 2))])
+    assert (night.documents["added"], night.encoded) == (1, 0)
+
+
+def test_an_index_that_the_new_vectors_do_not_fit_is_no_version(
+    grown: Store, other_encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.index.SMALL", 10)
+    with grown.writing(), open_live(grown) as live:
+        settings = {**live.settings.as_json(), "index": "PCA512,Flat"}
+        publish_modules(live, live.modules, "teach", "", {"settings": settings})
+    before = grown.manifest()
+    with pytest.raises(UsageError, match="PCA512"):
+        migrate(grown, other_encoder, anyway=True)
+    assert grown.manifest() == before
+
+
+def test_no_more_experts_are_taught_than_may_live(grown: Store, other_encoder: str) -> None:
+    with grown.writing(), open_live(grown) as live:
+        settings = {**live.settings.as_json(), "max_experts": 0}
+        publish_modules(live, live.modules, "teach", "", {"settings": settings})
+    assert migrate(grown, other_encoder, anyway=True).experts == ()

@@ -16,7 +16,7 @@ from flows.mirror import mirror
 from flows.night import update
 from flows.report import drift, gate
 from flows.rollback import rollback
-from nightshift.errors import UsageError
+from nightshift.errors import StoreError, UsageError
 from nightshift.index import open_index
 from nightshift.pyfunc import _load_pyfunc
 from state.outbox import destination
@@ -108,6 +108,17 @@ def test_an_alias_that_was_moved_by_hand_can_be_followed(ready: Store) -> None:
     assert version_called("champion", ready) == 1
     with pytest.raises(UsageError, match="no version of this store as 'tomorrow'"):
         version_called("tomorrow", ready)
+
+
+def test_an_alias_of_what_somebody_else_registered_is_said_to_be_none_of_ours(
+    ready: Store,
+) -> None:
+    deliver_waiting(ready)
+    client = client_of(ready)
+    theirs = client.create_model_version("grown", source=str(ready.root / "elsewhere"))
+    client.set_registered_model_alias("grown", "champion", theirs.version)
+    with pytest.raises(StoreError, match=r"'champion' stands for version 3 .* did not register"):
+        version_called("champion", ready)
 
 
 def test_telling_twice_is_telling_once(ready: Store) -> None:

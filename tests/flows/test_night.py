@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import worlds
@@ -11,7 +12,9 @@ from flows.evaluate import evaluate
 from flows.live import open_live
 from flows.night import Night, update
 from flows.preview import preview
+from flows.settings import Settings
 from nightshift.errors import BatchError, EncoderMismatch, NothingToDo
+from pipeline import trial as trials
 from pipeline.documents import REAL
 from state.store import Store
 
@@ -77,6 +80,44 @@ def test_a_kind_that_has_grown_by_half_may_refine_its_expert(grown: Store, tmp_p
     assert outcome.outcome == ("refine" if outcome.gate["accepted"] else "reuse")
     assert outcome.expert == ("e1-2" if outcome.gate["accepted"] else "e1")
     assert "expert/e1" in grown.manifest().modules
+
+
+def test_what_a_refused_revision_was_to_learn_has_taught_nobody(
+    grown: Store, tmp_path: Path
+) -> None:
+    with open_live(grown) as live:
+        before = live.modules.kinds["k2"]
+    assert before.taught == before.tried == len(before.questions.teaching)
+    settings = Settings(gate_margin=1.0)
+    batch = worlds.write_batch(tmp_path / "b", "law", range(240, 440))
+    [night] = update(grown, [batch], settings=settings)
+    assert night.outcomes[0].reason.startswith("e1 stays, a revision was refused")
+    with open_live(grown) as live:
+        after = live.modules.kinds["k2"]
+    assert after.taught == before.taught
+    assert after.tried == len(after.questions.teaching) > before.tried
+
+
+def test_groups_of_one_night_share_its_minutes(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    train = trials.train
+
+    def timed(*facts: Any, minutes: float, **more: Any) -> Any:
+        given.append(minutes)
+        return train(*facts, minutes=minutes, **more)
+
+    monkeypatch.setattr(trials, "train", timed)
+    law, ore = (worlds.write_batch(tmp_path / kind, kind, range(120)) for kind in ("law", "ore"))
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/train.tsv"):
+        with (law / name).open("a") as both:
+            both.write((ore / name).read_text().removeprefix("query-id\tcorpus-id\tscore\n"))
+    [night] = update(store, [law], settings=Settings(train_minutes=18))
+    assert len(night.outcomes) == 2
+    assert given[:3] == [3.0] * 3, "of half of the minutes a third for each fold"
+    assert len(given) == 6
+    assert all(5.0 < minutes < 6.0 for minutes in given[3:]), "a third of what the first has left"
 
 
 def test_too_few_of_a_new_kind_wait_and_count_later(store: Store, tmp_path: Path) -> None:

@@ -250,6 +250,28 @@ def test_pictures_are_drawn_of_any_number_of_versions(count: int) -> None:
         assert picture.startswith(b"\x89PNG")
 
 
+def test_what_was_taught_before_the_first_night_has_its_column(tmp_path: Path) -> None:
+    facts = {**FACTS, "outcomes": FACTS["outcomes"][:1], "batches": []}
+    first = night({"kinds": {"k2": "court-judge"}}, "init")
+    taught = replace(night(facts, "teach"), version=2, parent=1)
+    [_, record] = told(tmp_path / "store", first, taught)
+    assert "plots/gate_by_kind_and_night.png" in record.files
+
+
+def test_of_two_kinds_of_one_name_the_figures_go_to_the_one_that_was_judged(
+    tmp_path: Path,
+) -> None:
+    [outcome, *_] = FACTS["outcomes"]
+    kinds = {"k2": "court-judge", "k10": "court-judge"}
+    for id_ in kinds:
+        outcomes = [{**outcome, "kind_id": id_}]
+        [record] = told(tmp_path / id_, night({**FACTS, "kinds": kinds, "outcomes": outcomes}))
+        assert f"spawn {id_} court-judge" in record.name
+        [gate] = [child for child in record.children if child.name.endswith("gate")]
+        assert gate.metrics[f"gate/{id_}/queries"] == 120
+        assert {name.split("/")[1] for name in gate.metrics} == {id_}
+
+
 def every_word_of(record: Record) -> str:
     """All that is told, as one text; files as they are."""
     files = [

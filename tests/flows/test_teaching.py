@@ -142,3 +142,15 @@ def test_a_kind_that_shares_its_name_is_taught_by_its_id(grown: Store) -> None:
 def test_a_kind_that_is_not_there_is_named_in_one_sentence(store: Store) -> None:
     with pytest.raises(UsageError, match="no kind is called 'moon'; there are: k1 "):
         teach(store, "moon")
+
+
+def test_the_weekly_rounds_follow_the_settings_of_today(store: Store) -> None:
+    """No night has come since somebody asked to be asked."""
+    done = maintain(store, settings=Settings(approval="manual"))
+    assert done.teaching is not None
+    assert done.teaching.outcome.outcome == "propose"
+    assert store.manifest().facts["live_experts"] == []
+
+
+def test_where_no_expert_may_live_the_weekly_rounds_teach_nobody(store: Store) -> None:
+    assert maintain(store, settings=Settings(max_experts=0)).teaching is None

@@ -157,8 +157,8 @@ def test_a_night_without_new_text_holds_nothing() -> None:
     assert findings.shares == {"sea": (0.0, 0.0, 0.0), "law": (0.0, 0.0, 0.0)}
 
 
-def facts(expert: str | None = None, asked: int | None = None, taught: int = 0) -> KindFacts:
-    return KindFacts("sea", 300, expert, asked, taught)
+def facts(expert: str | None = None, asked: int | None = None, tried: int = 0) -> KindFacts:
+    return KindFacts("sea", 300, expert, asked, tried)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +169,11 @@ def facts(expert: str | None = None, asked: int | None = None, taught: int = 0) 
         (facts(), 9000, 9000, "absorb"),
         (facts(asked=300), 449, 9000, "absorb"),
         (facts(asked=300), 450, 0, "spawn"),
-        (facts("e1", taught=100), 9000, 149, "reuse"),
-        (facts("e1", taught=100), 300, 150, "refine"),
-        (facts("e1", asked=300, taught=100), 9000, 149, "reuse"),
-        (facts("e1", taught=0), 300, 1, "reuse"),
-        (facts("e1", taught=0), 300, 2, "refine"),
+        (facts("e1", tried=100), 9000, 149, "reuse"),
+        (facts("e1", tried=100), 300, 150, "refine"),
+        (facts("e1", asked=300, tried=100), 9000, 149, "reuse"),
+        (facts("e1", tried=0), 300, 1, "reuse"),
+        (facts("e1", tried=0), 300, 2, "refine"),
     ],
 )
 def test_the_smallest_outcome_that_serves(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.errors import BatchError
+from pipeline.batch import read_batch
 from pipeline.judged import JudgedQuery, read_judged
 
 QUERIES = "".join(
@@ -66,3 +67,19 @@ def test_a_missing_file_is_named(folder: Path, missing: str, split: str) -> None
     with pytest.raises(BatchError, match=f"{missing} is not there") as caught:
         read_judged(folder, split)
     assert caught.value.hint == "nightshift evaluate FOLDER --split SPLIT"
+
+
+def test_of_a_folder_of_texts_training_and_evaluation_mean_the_same_documents(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "manual"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "tides.md").write_text("# Tides\nThe sea comes and goes.")
+    (folder / "queries.jsonl").write_text('{"_id": "q", "text": "when is low tide"}\n')
+    for split in ("train", "test"):
+        (folder / "qrels" / f"{split}.tsv").write_text("q\ttides.md\t1\n")
+    batch = read_batch(folder)
+    key = ("manual", "tides.md")
+    assert [document.key for document in batch.documents] == [key]
+    assert [pair.key for pair in batch.pairs] == [key]
+    assert [query.grades for query in read_judged(folder, "test")] == [{key: 1}]

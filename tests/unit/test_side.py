@@ -29,7 +29,7 @@ from pipeline.questions import Questions
 from pipeline.retriever import Retriever
 from pipeline.router import Router, prototypes_of
 from pipeline.segment import Segment, write_segment
-from pipeline.side import BothSides, choose_side, left, promising, too_late, weighed
+from pipeline.side import BothSides, choose_side, promising, too_late, weighed
 from pipeline.trial import Trial
 from pipeline.tried import Tried
 
@@ -124,7 +124,7 @@ def test_where_the_query_side_shows_no_promise_nothing_is_tried(both: BothSides)
     choice = choose_side(both, queries)
     assert choice.candidate is queries
     assert choice.reason is None
-    assert not both.trial.taught
+    assert not both.trial.training_seconds
 
 
 def test_what_takes_longer_than_what_is_left_is_not_tried(
@@ -132,17 +132,17 @@ def test_what_takes_longer_than_what_is_left_is_not_tried(
 ) -> None:
     monkeypatch.setattr(side, "estimate", lambda *_: 240.0)
     queries = stand_in(both, [0.1] * 60, 30)
-    both.trial.taught.append(60.0)
+    both.trial.training_seconds.append(60.0)
     choice = choose_side(both, queries)
     assert choice.candidate is queries
     assert choice.reason == "both sides would take about 6.7 minutes, 4.0 are left"
-    assert both.trial.taught == [60.0]
-    both.trial.taught.append(300.0)
+    assert both.trial.training_seconds == [60.0]
+    both.trial.training_seconds.append(300.0)
     assert too_late(both) == "no time was left to try both sides"
-    both.trial.taught[:] = []
+    both.trial.training_seconds[:] = []
     monkeypatch.setattr(side, "estimate", lambda *_: 150.0)
     assert too_late(both) is None
-    assert left(both.trial) == 300
+    assert both.trial.minutes_left == 5
 
 
 def test_the_fold_that_judges_taught_nothing(both: BothSides, record: Record) -> None:
@@ -219,7 +219,7 @@ def test_the_side_that_does_not_is_not_taught_any_further(both: BothSides) -> No
     choice = choose_side(both, queries)
     assert choice.candidate is queries
     assert str(choice.reason).endswith("too little")
-    assert len(both.trial.taught) == 1
+    assert len(both.trial.training_seconds) == 1
     assert set(both.trial.live.encoder.adapted.peft_config) == {"e1"}
 
 

@@ -50,6 +50,7 @@ def test_every_setting_says_what_it_is(file: Path) -> None:
         ("lexical = 1", "1, not true or false"),
         ("lexical = 'no'", "'no', not true or false"),
         ("gate_margin = nan", "at least 0"),
+        ("train_minutes = inf", "finite"),
         ("gate_margin = -0.1", "at least 0"),
         ("approval = 'ask'", 'is "auto" or "manual"'),
         ("train_minutes = ", "cannot be read"),

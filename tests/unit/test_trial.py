@@ -174,7 +174,7 @@ def test_an_expert_that_helps_its_kind_is_accepted_and_reached_by_its_queries(
     assert sum(route.get(FROZEN, 0) > 0.5 for route in home) > 0.9 * len(home)
     assert candidate.training is not None
     assert candidate.training.queries > 0.8 * len(questions.teaching.answers)
-    assert len(ground.taught) == crossfit.FOLDS
+    assert len(ground.training_seconds) == crossfit.FOLDS
 
 
 def test_only_the_candidate_stays_in_the_encoder(ground: Trial) -> None:
