@@ -15,6 +15,7 @@ from bench.quality.resampling import Estimate
 from bench.quality.summary import FROZEN, Evidence
 
 OURS, DENSE, UNLABELLED = "ours", "ours-dense", "ours-no-labels"
+NIGHTS = "ours-nights"
 FUSION, SHARES, LEXICAL = "frozen+bm25", "frozen+shares", "bm25"
 OUR_DETECTOR = "layers"
 CONTINUAL = ("one-lora", "expert-every-night", "never-growing", "full-ft")
@@ -237,6 +238,10 @@ def trains_little(evidence: Evidence) -> Verdict:
         counted.seconds(ours, "train", "gate"), counted.seconds(theirs, "train", "encode")
     )
     told = f"{percent(share)}; trials and judging over training and encoding: {percent(judged_too)}"
+    alone = evidence.results.systems.get(NIGHTS, {})
+    nights = counted.ratio(counted.seconds(alone, "train"), counted.seconds(theirs, "train"))
+    if nights is not None and _on_one_processor(evidence, NIGHTS, "full-ft"):
+        told += f"; without the weekly rounds: {percent(nights)}"
     return Verdict(told, share <= 0.25)
 
 
