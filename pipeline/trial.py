@@ -170,14 +170,9 @@ class Trial:
         if len(parts) == FOLDS:
             return Head(mean_of(parts))
         head = Head.new(self.live.encoder.dimension, self.seed)
-        made = lessons(questions, self.library)
+        made, minutes = lessons(questions, self.library), self.minutes_left
         training = train_head(
-            self.live.encoder,
-            head,
-            made,
-            minutes=self.minutes_left,
-            seed=self.seed,
-            progress=self.progress,
+            self.live.encoder, head, made, minutes=minutes, seed=self.seed, progress=self.progress
         )
         self.training_seconds.append(training.seconds)
         return head
