@@ -34,7 +34,7 @@ def test_init_and_update_give_the_promised_keys(run: Run, store: Path, tmp_path:
         "publish",
     ]
     [outcome] = night["outcomes"]
-    assert set(outcome) == {"kind", "documents", "outcome", "reason", "expert", "gate"}
+    assert set(outcome) == {"kind", "documents", "outcome", "reason", "expert", "gate", "kind_id"}
     assert night["encoded"] == 20
 
 
