@@ -47,6 +47,12 @@ MlflowClient(sys.argv[1]).search_experiments()
 """
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a power cut loses what was not synced, and few tests are about one."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random BERT of three layers, the same every time; tests copy it before they change it."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from bench.quality.cells import SCORES, Cells
 from bench.quality.domains import TEST, TEST_SEEN, TRAIN, Domain, read_domains
 from bench.quality.machine import machine
-from bench.quality.results import Aim, with_aims, write_scores
+from bench.quality.results import Aim, with_aims, write_page, write_scores
 from bench.quality.run import Run
 from bench.quality.stream import Stream, named
 from bench.quality.systems.base import STEPS
@@ -55,7 +55,7 @@ def collect(run: Run) -> None:
     scores = pa.concat_tables([SCORES.empty_table(), *tables])
     write_scores(with_aims(scores, aims(domains)), run.out / PER_QUERY)
     temporary = run.out / "results.tmp"
-    temporary.write_text(json.dumps(page, indent=1, allow_nan=False) + "\n", "utf-8")
+    write_page(page, temporary)
     os.replace(temporary, run.out / RESULTS)
 
 

@@ -11,7 +11,6 @@ frozen encoder scored beside it: where that differs, "over the frozen encoder" s
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ from bench.quality.results import (
     aims_of,
     read,
     with_aims,
+    write_page,
     write_scores,
 )
 from bench.quality.summary import FROZEN
@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     half = asked.kept / "half"
     write_scores(together.scores, half)
     os.replace(half, asked.kept / SCORES)
-    half.write_text(json.dumps(together.page, indent=1, allow_nan=False) + "\n", "utf-8")
+    write_page(together.page, half)
     os.replace(half, asked.kept / PAGE)
     print("\n".join(together.systems))
     return 0

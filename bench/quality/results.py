@@ -105,6 +105,11 @@ def aims_of(scores: pa.Table) -> dict[str, Aim]:
     return {query: Aim(about, named) for query, about, named in zip(*columns, strict=True)}
 
 
+def write_page(page: Mapping[str, Any], path: Path) -> None:
+    """On one line: lists of lists of figures are nothing to read as they stand."""
+    path.write_text(json.dumps(page, allow_nan=False) + "\n", "utf-8")
+
+
 def write_scores(scores: pa.Table, path: Path) -> None:
     """Small on disk: scores of one query by many systems are alike, so they lie side by side."""
     order = ("domain", "split", "query", "night", "system", "seed")

@@ -23,7 +23,10 @@ from state.manifest import Manifest
 from state.store import Store
 
 # Newer Pythons warn of forks beside other tests' threads; these children only write and die.
-pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("quick"),
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
+]
 
 NAMING = ("mkdir", "link", "rename", "replace", "unlink", "rmdir")
 CALLS = ("open", "close", "write", "pwrite", "ftruncate", "fsync", *NAMING)
@@ -31,12 +34,6 @@ FAULTS = {"before": CALLS, "torn": ("write",), "error": CALLS}
 LEAST = {"before": 40, "torn": 3, "error": 40}
 """Calls that every scenario makes, and more."""
 DONE, FAILED, ENDED_ANYWAY = 10, 11, 12
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a power cut loses what was not synced, and none is tested here."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def publish_next(store: Store) -> None:

@@ -12,17 +12,14 @@ from state.manifest import Manifest
 from state.store import Store
 
 # Newer Pythons warn of forks beside other tests' threads; this child only writes and exits.
-pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("quick"),
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
+]
 
 NAMES = ("segment", "router", "pool")
 PUBLISHES = 50
 READS = 200
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a power cut loses what was not synced, and none is tested here."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def publish(store: Store, number: int) -> None:

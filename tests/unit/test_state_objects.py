@@ -17,10 +17,7 @@ from state.objects import ALTERED, MISSING, Objects
 FILES = {"vectors.npy": b"\x00\x01" * 300, "ids.json": b'["a","b"]', "leer": b""}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a power cut loses what was not synced, and none is tested here."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

@@ -22,11 +22,7 @@ from state import versions
 from state.manifest import digest
 from state.store import Store
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a power cut loses what was not synced, and none is tested here."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
