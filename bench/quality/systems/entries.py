@@ -171,3 +171,9 @@ ENTRIES: Mapping[str, Entry] = {
     qdc.NAME: Entry((qdc.NAME,), _qdc),
     "joint-full-ft": Entry(("joint-full-ft",), _full_ft("joint-full-ft"), joint=True),
 }
+
+SYSTEM_OF: Mapping[str, str] = {
+    **{row: system for system, entry in ENTRIES.items() for row in entry.rows},
+    **{system: system for system in ENTRIES},
+}
+"""Which system gives a row; systems may be called by their own names too."""
