@@ -3,7 +3,8 @@
     q_s = normalise( f_t(q) - Σ_{k=s+1..t} Δ_k ),     Δ_k = mean over queries of f_k(q) - f_{k-1}(q)
 
 Documents keep the vectors of the encoder f_s that was live when they came; a query asks each such
-generation with its own vector, and hits compare by score. Δ is of the night's training queries.
+generation with its own vector, and hits compare by score. Δ is of the night's training queries,
+each counted once.
 D. Goswami et al., "Query Drift Compensation" (arXiv 2506.00037), without its distillation loss.
 """
 
@@ -28,6 +29,7 @@ from pipeline.composition.base import unit
 from pipeline.encoder import Encoder, Vectors
 from pipeline.index import Index, Shelf
 from pipeline.library import Library
+from pipeline.tried import each_once
 
 NAME = "full-ft-qdc"
 ABOUT = {NAME: "the whole encoder fine-tuned, nothing encoded again, queries moved back (QDC)"}
@@ -44,6 +46,8 @@ class DriftCompensated(OnFloor):
     _drifts: list[Vectors] = field(default_factory=list, init=False)
     _vectors: Generations = field(default_factory=dict, init=False)
     _shards: list[tuple[int, list[str], Index]] = field(default_factory=list, init=False)
+    _nights: list[str] = field(default_factory=list, init=False)
+    """Whose folders hold vectors that count."""
 
     def live_through(self, night: Night, batch: Path) -> Lived:
         seconds = dict.fromkeys(STEPS, 0.0)
@@ -52,7 +56,7 @@ class DriftCompensated(OnFloor):
         with charged(self.floor.encoder, seconds, "train"):
             questions = questions_of(night, live.library, self.floor.encoder)
             if len(questions) >= ENOUGH:
-                asked = [pair.query for pair in questions.pairs]
+                asked, _ = each_once(questions)
                 before = model.encode_queries(asked)
                 fine_tune_on(model, questions, live.library, self.floor.encoder, self.seed)
                 self._drifts.append((model.encode_queries(asked) - before).mean(axis=0))
@@ -60,8 +64,12 @@ class DriftCompensated(OnFloor):
             fresh = self._encode(model, live.library)
         with self._whole(night.name) as folder:
             self._keep(model, folder, fresh)
+        for older in self._nights[:-1]:  # A kill now may have to go back to the last.
+            (self.root / older / MODEL).unlink(missing_ok=True)
+        self._nights.append(night.name)
         self._shelve(live.library)
-        return Lived(cpu_seconds=seconds, told={"generation": len(self._drifts)})
+        told = {"generation": len(self._drifts), "nights": list(self._nights)}
+        return Lived(cpu_seconds=seconds, told=told)
 
     def searches(self) -> Mapping[str, Search]:
         return {NAME: self._answer}
@@ -74,8 +82,9 @@ class DriftCompensated(OnFloor):
         load_model(self._model.model, folder / MODEL)
         kept = load_file(folder / DRIFTS)
         self._drifts = [kept[str(number)] for number in range(lived["told"]["generation"])]
-        for file in self.root.glob(f"*/{VECTORS}"):
-            for name, vectors in load_file(file).items():
+        self._nights = list(lived["told"]["nights"])
+        for own in self._nights:
+            for name, vectors in load_file(self.root / own / VECTORS).items():
                 generation, digest = name.split("/")
                 self._vectors.setdefault(int(generation), {})[digest] = vectors
         self._shelve(self._open(night).library)
@@ -128,8 +137,4 @@ class DriftCompensated(OnFloor):
     def _keep(self, model: Encoder, folder: Path, fresh: Mapping[str, Vectors]) -> None:
         save_model(model.model, str(folder / MODEL))
         save_file({str(n): drift for n, drift in enumerate(self._drifts)}, folder / DRIFTS)
-        if fresh:
-            save_file(dict(fresh), folder / VECTORS)
-        for older in self.root.glob(f"*/{MODEL}"):
-            if older.parent != folder:
-                older.unlink()
+        save_file(dict(fresh), folder / VECTORS)

@@ -8,7 +8,9 @@ expert whose pilots it is nearest to on average:
 
 H. Lee et al., "RouterRetriever", AAAI 2025 (arXiv 2409.02685). The frozen encoder is among the
 experts, as the paper's base model is; an expert speaks alone. Documents never move. A night with
-enough pairs is what the paper calls a domain; at most ASKED of its queries make pilots.
+enough pairs is what the paper calls a domain; at most ASKED of its queries make pilots, as long as
+their documents are there. Whenever an expert is born, everybody answers the queries of all nights
+again, over the index of that night.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ SCORES, QUESTIONS = "scores.safetensors", "questions"
 
 @dataclass(kw_only=True)
 class RouterRetriever(NightlyExperts):
-    """What each expert scores on the queries of every night."""
+    """What every expert scores on the queries of every night."""
 
     prefix = "router"
     composition = ALONE
@@ -55,21 +57,19 @@ class RouterRetriever(NightlyExperts):
         return {NAME: self._answer}
 
     def _make_way(self, night: str, questions: Questions, live: Live) -> None:
-        """Everybody's scores on tonight's queries, the newcomer's on those of earlier nights."""
+        """Everybody's scores on the queries of all nights so far."""
         self._asked[night] = questions.some(ASKED, np.random.default_rng(self.seed))
-        newest = next(reversed(self._experts))
-        for asked in self._asked:
-            everybody = [FROZEN, *self._experts] if asked == night else [newest]
-            for name in everybody:
-                self._scores[asked, name] = self._quality(name, self._asked[asked], live)
+        for asked, questions in self._asked.items():
+            for name in (FROZEN, *self._experts):
+                self._scores[asked, name] = self._quality(name, questions, live)
 
     def _quality(self, name: str, asked: Questions, live: Live) -> Scores:
-        # Of a document that has gone by now, the queries score nothing for anybody.
+        """Query by query; not a number where the document has gone."""
         there = asked.where(lambda pair: pair.key in live.library.number_of)
         retriever = self._retriever(Always(name), live)
         heard = hear(retriever, there, live.library)
         gained = {one.query: score for one, score in zip(heard, quality(heard), strict=True)}
-        return np.array([gained.get(query, 0.0) for query in each_once(asked)[0]])
+        return np.array([gained.get(query, np.nan) for query in each_once(asked)[0]])
 
     def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
         assert self._live is not None
@@ -85,10 +85,10 @@ class RouterRetriever(NightlyExperts):
         pilots: dict[str, list[Vectors]] = {}
         for night, asked in self._asked.items():
             # In the order of birth: of those who answer equally well the first has the query.
-            names = [name for name in (FROZEN, *self._experts) if (night, name) in self._scores]
+            names = [FROZEN, *self._experts]
             table = np.stack([self._scores[night, name] for name in names])
-            vectors = each_once(asked)[1]
-            best = table.argmax(axis=0)
+            there = ~np.isnan(table[0])
+            vectors, best = each_once(asked)[1][there], table[:, there].argmax(axis=0)
             for place, name in enumerate(names):
                 if (best == place).any():
                     centre = vectors[best == place].mean(axis=0)
