@@ -38,7 +38,8 @@ def cut(checkpoint: Checkpoint, layers: int, folder: Path) -> Encoder:
 
 
 def tune(encoder: Encoder, night: Night, seed: int) -> None:
-    """Teach it the pairs of a night, as the benchmark's full fine-tuning would."""
+    """Teach it the pairs of a night, much as the benchmark's full fine-tuning would; documents are
+    whole here, which the encoder cuts where it ends, and not passages."""
     places = {str(page["_id"]): row for row, page in enumerate(night.corpus)}
     passages = [f"{page.get('title') or ''}\n{page['text']}".strip() for page in night.corpus]
     about = [

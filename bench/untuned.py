@@ -32,6 +32,7 @@ from bench.quality.run import Run, prepare
 from bench.quality.stream import Asked, Night, read_stream
 from bench.quality.systems.ddr import Ddr
 from bench.told import tell
+from nightshift.errors import NightshiftError
 from pipeline.encoder import Encoder, Vectors
 from pipeline.index import Index, Shelf
 from pipeline.library import Library
@@ -57,7 +58,11 @@ def voices(run: Run, night: str, weights: Path) -> Iterator[Mapping[str, Voice]]
     load_model(tuned.model, weights / f"{night}.safetensors")
     ddr = Ddr(root=run.shared.folder("ddr", SEED), floor=run.shared.floor, seed=SEED)
     with closing(ddr):
-        ddr.resume(night, run.cells.page("ddr-topk", SEED, night))
+        if not ddr.resume(night, run.cells.page("ddr-topk", SEED, night)):
+            raise NightshiftError(
+                f"{run.out} holds no prefixes of DDR after {night}",
+                hint="nightshift bench quality --systems ddr --profile full, into the same folder",
+            )
         yield {
             "frozen": _voice(frozen),
             "ddr-topk": Voice(

@@ -21,7 +21,7 @@ from flows.retire import told
 from nightshift.errors import NothingToDo
 from pipeline.experts.lora import LoraExpert
 from pipeline.gains import Gains
-from pipeline.gate import FEWEST_QUERIES, Change, Verdict, harm
+from pipeline.gate import FEWEST_DOCUMENTS, FEWEST_QUERIES, Change, Verdict, harm
 from pipeline.merging.nearest import nearest_pair
 from state.store import Store
 
@@ -87,6 +87,8 @@ def _objection(merger: Merger, tolerance: float) -> str | None:
     for kind, scores in merger.own.items():
         if len(scores) < FEWEST_QUERIES:
             return f"{len(scores)} queries about {kind} are too few to judge by"
+        if scores.documents < FEWEST_DOCUMENTS:
+            return f"queries about {scores.documents} documents of {kind} are too few to judge by"
         mean, low, _ = merger.changes[kind]
         if low < -MAY_COST:
             return f"{kind} would lose {-100 * mean:.1f} points, perhaps {-100 * low:.1f}"

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flows.encoding import (
     PORTION,
@@ -45,6 +46,7 @@ from pipeline.documents import Document
 from pipeline.encoder import Encoder
 from pipeline.gains import Gains
 from pipeline.gate import Change, harm, measured
+from pipeline.kinds import groups_of
 from pipeline.progress import Progress, silent
 from pipeline.segment import Segment
 from pipeline.texts import portions
@@ -105,6 +107,7 @@ def migrate(
             known = _layers_before(store, model)
             notes = notes.with_layers(*(known or _layers(model, documents, progress)))
         encoding, names = _encoded(store, model, documents, notes, progress)
+        encoding = replace(encoding, groups=_groups(live, documents))
         names[TOMBSTONES] = store.objects.put(lambda folder: save_dead({}, folder))
         library = read_library(store, names)
         # Built before anybody is taught: a version must be one that opens.
@@ -237,6 +240,13 @@ def _encoded(
         np.concatenate([part.groups for part in parts]),
         sum(part.encoded for part in parts),
     ), names
+
+
+def _groups(live: Live, documents: Sequence[Document]) -> npt.NDArray[np.uint64]:
+    """As the nights have told documents together: a portion may be of few titles, and a title that
+    all share tells nothing."""
+    titles, ids = zip(*((one.title, one.id) for one in documents), strict=True)
+    return groups_of(titles, ids, live.modules.longest_group)
 
 
 def _compared(live: Live, new: Generation) -> dict[str, Change]:

@@ -1,9 +1,9 @@
 """What somebody says of a query beforehand: which kinds an instruction means.
 
 Kinds remember the label and the instruction of the batches that they grew by (`batch.json`). An
-instruction given with a query means the kinds that it names, or else those whose memory it lies
-nearest to, as the frozen encoder sees it. DDR's prior (arXiv 2602.22547) is such a table, made by
-hand for every dataset.
+instruction given with a query means the kinds that it names, or else those that remember what it
+lies nearest to, as the frozen encoder sees it. DDR's prior (arXiv 2602.22547) is such a table, made
+by hand for every dataset.
 """
 
 from __future__ import annotations
@@ -41,12 +41,15 @@ class Prior:
         """The kinds that an instruction means; None where no kind was ever told anything."""
         if not self._told:
             return None
-        wanted = instruction.strip().casefold()
-        named = frozenset(id_ for id_, label in self._told if label.strip().casefold() == wanted)
+        named = self._told_that(instruction)
         if named:
             return named
         near = self._labels @ self._encoder.encode_queries([instruction])[0]
-        return frozenset({self._told[int(near.argmax())][0]})
+        return self._told_that(self._told[int(near.argmax())][1])
+
+    def _told_that(self, said: str) -> frozenset[str]:
+        wanted = said.strip().casefold()
+        return frozenset(id_ for id_, label in self._told if label.strip().casefold() == wanted)
 
     @cached_property
     def _labels(self) -> Vectors:

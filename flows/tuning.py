@@ -97,7 +97,7 @@ def _taught(
     minutes: float | None,
     progress: Progress,
 ) -> Training:
-    everything, library = sum(asked[1:], asked[0]), live.library
+    everything, library = Questions.all_of(asked), live.library
     numbers = [library.number_of[key] for key in asked_about(everything)]
     texts = [text for number in numbers for text in library.texts(number)]
     return teach_general(

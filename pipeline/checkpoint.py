@@ -1,8 +1,9 @@
 """An encoder on disk: where its files are, and how its makers say it must be used.
 
-A sentence-transformers folder tells its pooling, normalisation, prompts and maximum length; a
-plain Hugging Face folder is mean-pooled and normalised. Only safetensors are read, and no code
-that comes with a model ever runs.
+A sentence-transformers folder tells its pooling, prompts and maximum length; a plain Hugging Face
+folder is mean-pooled. Vectors are normalised whether a folder asks for it or not: routing, teaching
+and search are all by cosine. Only safetensors are read, and no code that comes with a model ever
+runs.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ class Checkpoint:
     name: str
     folder: Path
     pooling: str = "mean"
-    normalise: bool = True
     max_length: int = 512
     prompts: dict[str, str] = field(default_factory=dict)
     commit: str | None = None
@@ -62,7 +62,7 @@ class Checkpoint:
         return {
             "files": {name: file_hash(self.folder / name) for name in files},
             "pooling": self.pooling,
-            "normalise": self.normalise,
+            "normalise": True,
             "max_length": self.max_length,
             "prompts": self.prompts,
         }
@@ -120,7 +120,6 @@ def read_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
         name=name or folder.name,
         folder=folder,
         pooling=_pooling(folder),
-        normalise="Normalize" in modules or not modules,
         max_length=_max_length(folder),
         prompts=_prompts(folder),
     )

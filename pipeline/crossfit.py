@@ -7,10 +7,7 @@ judge already, there are no folds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-
-import numpy as np
+from collections.abc import Collection
 
 from pipeline.documents import SPAN, Key
 from pipeline.questions import Questions
@@ -58,18 +55,10 @@ def judges_of_fold(questions: Questions, fold: int, spent: Collection[Key] = ())
 def all_judges(questions: Questions, spent: Collection[Key] = ()) -> Questions:
     """All queries that judge, fold by fold, then the judging tenth."""
     parts = [judges_of_fold(questions, fold, spent) for fold in folds_for(questions)]
-    return concatenated([*parts, questions.judging])
+    return Questions.all_of([*parts, questions.judging])
 
 
 def fold_of(key: Key) -> int:
     """A document's fold, the same for ever."""
     digest = hashlib.sha256("\0".join(("fold", *key)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % FOLDS
-
-
-def concatenated(parts: Sequence[Questions]) -> Questions:
-    return replace(
-        parts[0],
-        pairs=tuple(pair for part in parts for pair in part.pairs),
-        vectors=np.concatenate([part.vectors for part in parts]),
-    )

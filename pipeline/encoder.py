@@ -172,7 +172,7 @@ class Encoder:
             pooled = states.masked_fill(mask[:, :, None] == 0, -torch.inf).amax(dim=1)
         else:
             pooled = _mean(states, mask)
-        return torch.nn.functional.normalize(pooled, dim=1) if self.checkpoint.normalise else pooled
+        return torch.nn.functional.normalize(pooled, dim=1)
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:

@@ -5,7 +5,8 @@
 It learns on vectors that are there already and rewrites documents by two matrix products: nothing
 is encoded. SB-MoE (arXiv 2510.15683) puts its experts in this place, added to what they correct.
 
-Loss of a pair (query, document), with s = 1 / TEMPERATURE, as in pipeline/training.py:
+Loss of a pair (query, document), over the candidates of pipeline/training.py but with an s of its
+own, 1 / TEMPERATURE:
 
     -log  exp(s g(q)·g(d⁺)) / Σ_d exp(s g(q)·g(d))
 """

@@ -10,10 +10,11 @@ Of p the largest counts alone (top-1, in training always), the k largest, or all
 which are there can pass a new block by a few matrix products, and nothing is encoded again. Their
 loss, in-batch cross-entropy over dot products, and their optimiser: AdamW, 1e-4, batches of 64.
 
-Three things differ from the published code. Of the epochs the one is kept that does best on a
+Four things differ from the published code. Of the epochs the one is kept that does best on a
 twentieth held out, and the noise's matrix learns too: both are meant there, and neither happens.
 Experts are normalised one by one: there their sum is, and with it the only share of a top-1 sum
-cancels, so that no gradient ever reaches the gate.
+cancels, so that no gradient ever reaches the gate. And what comes out has length one, as all
+vectors here: losses and search are by cosine.
 
 A block grows by an expert, a row of C3 and a row of N; all older weights stay closed.
 """
@@ -35,7 +36,7 @@ from pipeline.experts.weights import Weights
 FIRST = 6
 """Experts of a first block: the paper's default."""
 TEMPERATURE = 0.05
-"""The paper's for encoders with unit vectors; 1 for others."""
+"""The paper's for one of its encoders, Contriever; 1 for others."""
 LEARNING_RATE = 1e-4
 BATCH = 64
 EPOCHS = 20

@@ -2,11 +2,13 @@
 
 1. On the first corpus's pairs, P_g: queries and passages both go through it, and
 
-       loss = -log  exp(s q·d⁺) / Σ_d exp(s q·d)         s = 1 / TEMPERATURE
+       loss = -log  exp(s q·d⁺) / Σ_d exp(s q·d)
 
-   over the passages of a batch (pipeline/both_sides.py), nothing of the frozen vectors kept.
+   over the passages of a batch, nothing of the frozen vectors kept; s is that of
+   pipeline/both_sides.py.
 2. P_n and the row w_n, together, on questions about the new kind and about older ones: a query goes
    through P_g + Σ_i b_i P_i with b = softmax(W f(q)); passages keep the vectors that P_g gave them.
+   The same loss, s and candidates being those of pipeline/training.py.
 
 DDR, "Dynamic Dense Retrieval" (arXiv 2602.22547), prefixes as in X. L. Li and P. Liang (ACL 2021).
 P_g is closed in the second phase: the scripts of the paper's ancestor let it drift, and with it all

@@ -39,7 +39,14 @@ class Questions:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @classmethod
+    def all_of(cls, parts: Sequence[Self]) -> Self:
+        """Parts one after the other: nothing is left out."""
+        pairs = tuple(pair for part in parts for pair in part.pairs)
+        return cls(pairs, np.concatenate([part.vectors for part in parts]))
+
     def __add__(self, other: Self) -> Self:
+        """Both, every pair once: the MOST that are worth keeping."""
         known = set(self.pairs)
         fresh = [row for row, pair in enumerate(other.pairs) if pair not in known]
         pairs = self.pairs + tuple(other.pairs[row] for row in fresh)

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.both_sides import estimate, split, train_both
 from pipeline.candidate import Candidate
 from pipeline.composition.base import unit
-from pipeline.crossfit import FOLDS, concatenated, folds_for, judges_of_fold, without_fold
+from pipeline.crossfit import FOLDS, folds_for, judges_of_fold, without_fold
 from pipeline.documents import Key
 from pipeline.experts.base import Expert
 from pipeline.gains import Gains
@@ -94,7 +94,7 @@ class BothSides:
         own = first_fold + trial.tried(router, judging, {expert.name: expert}, overlay)
         asked = judging
         if len(first_fold):
-            asked = concatenated([judges_of_fold(self.questions, 0, self.trial.spent), judging])
+            asked = Questions.all_of([judges_of_fold(self.questions, 0, self.trial.spent), judging])
         return trial.candidate(self.kind, expert, router, own, asked, training, overlay)
 
     @property

@@ -86,7 +86,7 @@ class Trial:
         and by a head over the documents `laid`, if that is better.
         """
         judging, teaching = questions.judging, questions.teaching
-        parent = parent or self._forebear()
+        parent = parent or self.forebear()
         if not len(teaching):
             expert = self.fresh(name)
             return self.candidate(kind, expert, self.live.router, Tried(), judging, None)
@@ -115,7 +115,7 @@ class Trial:
         alone = self.candidate(kind, expert, router, own, asked, training)
         return with_first_fold(alone, [part.tried for part in parts])
 
-    def _forebear(self) -> Expert | None:
+    def forebear(self) -> Expert | None:
         """Where a new expert starts: a mixture grows out of the one that has grown most."""
         mixtures = [one for one in self.live.experts.values() if isinstance(one, MixLora)]
         if self.method != MixLora.method or not mixtures:

@@ -28,7 +28,8 @@ def migrate(
 ) -> None:
     """Encode everything by another encoder, teach the experts anew, compare, publish in one step.
 
-    A migration that was interrupted goes on where it was. `rollback --documents` takes it back.
+    A migration that was interrupted goes on where it was. `rollback --documents` takes it back;
+    once another version has been published since, with the number of the one from before.
     """
     from flows.migration import estimate
     from flows.migration import migrate as move

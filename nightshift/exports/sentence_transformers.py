@@ -49,7 +49,7 @@ model = SentenceTransformer(".")
 queries = model.encode_query(["when is low tide?"])
 ```
 
-{pooling} pooling, {normalised}, texts up to {length} tokens, {prompts}.
+{pooling} pooling, normalised, texts up to {length} tokens, {prompts}.
 """
 FROZEN = """\
 The frozen encoder, byte for byte: its vectors of passages (`title`, a line break, the passage's
@@ -98,7 +98,6 @@ def _merged(live: Live, expert: str) -> str:
 def _describe(checkpoint: Checkpoint, dimension: int, folder: Path) -> None:
     """How the transformer is used, in the library's own small files."""
     modules = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
-    modules = modules if checkpoint.normalise else modules[:2]
     pooling: dict[str, Any] = {"word_embedding_dimension": dimension}
     pooling |= {f"pooling_mode_{key}": checkpoint.pooling == n for n, key in POOLINGS.items()}
     for _, place in modules:
@@ -121,7 +120,7 @@ def _describe(checkpoint: Checkpoint, dimension: int, folder: Path) -> None:
         "config_sentence_transformers.json": {
             "prompts": {"query": "", "document": "", **checkpoint.prompts},
             "default_prompt_name": None,
-            "similarity_fn_name": "cosine" if checkpoint.normalise else "dot",
+            "similarity_fn_name": "cosine",
         },
     }
     for name, page in pages.items():
@@ -132,7 +131,6 @@ def _told(checkpoint: Checkpoint) -> dict[str, Any]:
     said = [f"`{text}` before a {side}" for side, text in sorted(checkpoint.prompts.items())]
     return {
         "pooling": checkpoint.pooling.capitalize(),
-        "normalised": "normalised" if checkpoint.normalise else "not normalised",
         "length": checkpoint.max_length,
         "prompts": ", ".join(said) or "no prompts",
     }

@@ -51,7 +51,12 @@ def experts_of(route: Route) -> list[str]:
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """Vectors of length one, in single precision."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Vectors of length one, in single precision; nothing stays nothing, as with torch's.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     normal: Vectors = (vectors / length).astype(np.float32)
     return normal

@@ -8,7 +8,8 @@ T. Huynh et al., "MixLoRA-DSI: Dynamically Expandable Mixture-of-LoRA Experts fo
 Generative Retrieval over Dynamic Corpora", EMNLP 2025 (arXiv 2507.09924). Defaults as shipped:
 T = 1, σ = 0, δ = 1 % (its setting on NQ320k), two rows at first and one for each kind after,
 statistics that keep .9 and take .1 from each batch, over the documents that have the expert among
-their best two. With σ = 0, "out" means above the mean: no rate of false alarms is promised.
+their best two, divided by one more than there are. With σ = 0, "out" means above the mean: no rate
+of false alarms is promised.
 
 What is ours, for want of a decoder: a document is one token, its mean-pooled features; rows
 follow the router's own loss alone,
@@ -94,8 +95,9 @@ class EnergyRule:
                 taken, seen = chosen[batch], energies[batch]
                 count = taken.sum(axis=0)
                 share = (1 - KEPT) * (count > 0)
-                here = (seen * taken).sum(axis=0) / np.maximum(1, count)
-                off = ((seen - here) ** 2 * taken).sum(axis=0) / np.maximum(1, count)
+                middle = (seen * taken).sum(axis=0) / np.maximum(1, count)
+                here = middle * count / (count + 1)
+                off = ((seen - middle) ** 2 * taken).sum(axis=0) / (count + 1)
                 mean = (1 - share) * mean + share * here
                 variance = (1 - share) * variance + share * off
         return mean, variance

@@ -99,11 +99,11 @@ class Descriptors(Detector):
         return np.asarray(seen.min(axis=1).mean(axis=1))
 
     def judge(self, seen: Array, groups: Groups) -> Alarm:
-        """The score is the largest that any batch has at any block."""
+        """The score is the largest that any batch has at any block; none is a mere rest."""
         order = np.random.default_rng(self.seed).permutation(len(seen))
         most = max(
-            float(seen[order[start : start + BATCH]].mean(axis=0).min(axis=0).max())
-            for start in range(0, len(seen), BATCH)
+            float(seen[batch].mean(axis=0).min(axis=0).max())
+            for batch in np.array_split(order, -(-len(order) // BATCH))
         )
         return Alarm(most > self.threshold, most)
 

@@ -1,6 +1,6 @@
 """TIES: small changes are dropped, signs are elected, and those that disagree stay out.
 
-    keep the KEPT largest entries of each;  sign = sign(Σ w_t M_t);  mean of T w_t M_t of that sign
+    keep the KEPT largest entries of each;  sign = sign(Σ M_t);  mean of T w_t M_t of that sign
 
 T matrices, whose weights sum to one: with equal ones it is the mean of those that agree, and twins
 are kept as they are.

@@ -62,13 +62,12 @@ def test_the_frozen_folder_is_the_encoder_itself(
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
-def test_pooling_length_and_what_is_not_normalised_are_said(
+def test_pooling_length_and_prompts_are_said(
     pooling: str, tiny_encoder_folder: Path, tmp_path: Path
 ) -> None:
     asked = replace(
         read_checkpoint(tiny_encoder_folder),
         pooling=pooling,
-        normalise=pooling == "mean",
         max_length=7,
         prompts={"document": "baba baba "},
     )

@@ -101,6 +101,16 @@ def test_a_merger_can_be_taken_back_and_put_back(
     assert answers(two_experts) == merged
 
 
+def test_queries_about_few_documents_say_nothing(
+    two_experts: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consolidation, "MAY_COST", 1.0)
+    monkeypatch.setattr(consolidation, "FEWEST_DOCUMENTS", 1000)
+    done = consolidate(two_experts, dry_run=True)
+    assert "documents" in str(done.objection)
+    assert "too few to judge by" in str(done.objection)
+
+
 def test_whoever_would_lose_keeps_its_own(
     two_experts: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

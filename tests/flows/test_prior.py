@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_other_words_mean_the_nearest_label(labelled_store: Path) -> None:
         assert Prior(kinds, encoder).kinds_meant("something like the law") == {law}
         silent = {id_: kind for id_, kind in kinds.items() if id_ != law}
         assert Prior(silent, encoder).kinds_meant(LABEL) is None
+
+
+def test_other_words_mean_every_kind_that_was_told_the_same(labelled_store: Path) -> None:
+    with open_live(Store.open(labelled_store)) as live:
+        [law] = [kind for kind in live.modules.kinds.values() if kind.labels]
+        kinds = {"k7": law, "k8": law, "k9": replace(law, labels=("cooking",))}
+        prior = Prior(kinds, live.encoder)
+        assert prior.kinds_meant(LABEL) == {"k7", "k8"}
+        assert prior.kinds_meant("something like the law") == {"k7", "k8"}
 
 
 def test_labels_are_encoded_once_however_many_ask(

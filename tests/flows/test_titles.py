@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from flows.bootstrap import bootstrap
 from flows.encoding import shelve
 from flows.intake import ingest
 from flows.live import open_live
+from flows.migration import migrate
+from flows.night import update
 from pipeline.batch import read_batch
 from state.store import Store
 
@@ -40,3 +43,18 @@ def test_a_night_of_few_titles_is_that_many_witnesses_if_known_titles_are_as_lon
     with open_live(Store.open(known)) as live:
         encoding, _ = shelve(live, ingest(read_batch(night), live.library))
     assert len(set(encoding.groups.tolist())) == witnesses
+
+
+def test_the_next_generation_tells_documents_together_as_the_nights_did(
+    known: Path, tmp_path: Path
+) -> None:
+    """A title that a whole night shares is none, whatever the portion it is encoded again in."""
+    shutil.copytree(known, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    update(store, [titled(tmp_path / "night", range(300, 330), each=30)])
+    with open_live(store) as live:
+        before = live.modules.longest_group
+    other = worlds.save_tiny_encoder(tmp_path / "other", seed=1)
+    migrate(store, str(other), anyway=True)
+    with open_live(store) as live:
+        assert live.modules.longest_group == before == 10

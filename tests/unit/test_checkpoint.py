@@ -48,7 +48,7 @@ def copied_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_default_is_the_published_checkpoint_used_as_published() -> None:
     found = locate(None)
     assert found.name == DEFAULT_NAME
-    assert (found.pooling, found.normalise, found.max_length) == ("mean", True, 256)
+    assert (found.pooling, found.max_length) == ("mean", 256)
     assert found.prompts == {}
     assert {name: file_hash(found.folder / name) for name in DEFAULT_HASHES} == DEFAULT_HASHES
 
@@ -90,7 +90,7 @@ def test_a_missing_default_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_a_plain_folder_is_mean_pooled_and_normalised(tiny_encoder_folder: Path) -> None:
     found = locate(str(tiny_encoder_folder))
     assert found.folder == tiny_encoder_folder
-    assert (found.pooling, found.normalise, found.max_length) == ("mean", True, 64)
+    assert (found.pooling, found.max_length) == ("mean", 64)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
@@ -115,14 +115,6 @@ def test_a_pooling_that_cannot_be_done_is_refused(
 ) -> None:
     with pytest.raises(EncoderError, match="none of mean, cls, max"):
         read_checkpoint(sentence_folder(pooling))
-
-
-@pytest.mark.parametrize("normalised", [True, False])
-def test_vectors_are_normalised_where_the_folder_says_so(
-    sentence_folder: Folders, normalised: bool
-) -> None:
-    modules = ("Transformer", "Pooling", "Normalize")[: 3 if normalised else 2]
-    assert read_checkpoint(sentence_folder(modules=modules)).normalise is normalised
 
 
 @pytest.mark.parametrize("module", ["Dense", "WeightedLayerPooling", "StaticEmbedding"])

@@ -88,6 +88,14 @@ def test_the_newest_pairs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_step(together)
 
 
+def test_parts_side_by_side_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 5)
+    parts = [asked([Pair(f"{kind} {n}", (kind, str(n))) for n in range(4)]) for kind in "abc"]
+    together = Questions.all_of(parts)
+    assert together.pairs == tuple(pair for part in parts for pair in part.pairs)
+    assert in_step(together)
+
+
 def test_what_people_asked_stays_before_what_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", 5)
     real = [Pair(f"real {n}", ("sea", str(n))) for n in range(4)]

@@ -130,7 +130,8 @@ class Ddr(OnFloor):
         assert self._general is not None
         encoder, name = self.floor.encoder, f"ddr{1 + len(self._experts)}"
         newcomer = PrefixExpert.new(encoder, name, self.seed)
-        everything = sum((_there(asked, live.library) for asked in self._asked.values()), questions)
+        older = [_there(asked, live.library) for asked in self._asked.values()]
+        everything = Questions.all_of([questions, *older])
         made = replace(lessons(everything, live.library), candidates=self._candidates(everything))
         _, self._gate = teach_beside(
             encoder,

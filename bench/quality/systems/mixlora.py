@@ -6,6 +6,7 @@ It learns from each night's pairs and keeps none of them. Documents keep their f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from bench.quality.stream import Night
 from bench.quality.systems.base import STEPS, Lived, Search
 from bench.quality.systems.lessons import ENOUGH, LONG, charged, questions_of
 from bench.quality.systems.on_floor import OnFloor
-from pipeline.composition.base import unit
 from pipeline.experts.energies import ASKED, cosines_of, shares_out
 from pipeline.experts.mixlora import FILE, MixLora
 from pipeline.growing import teach
@@ -113,10 +113,8 @@ class MixLoraSystem(OnFloor):
     def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
         assert self._live is not None
         encoder, library = self.floor.encoder, self._live.library
-        vectors = encoder.encode_queries(queries)
-        if self._model is not None:
-            with self._model.attached():
-                vectors = unit(encoder.encode_queries(queries))
+        with self._model.attached() if self._model is not None else nullcontext():
+            vectors = encoder.encode_queries(queries)
         name_of = {number: key[1] for key, number in library.number_of.items()}
         found = self._live.index.search(vectors, k)
         return [[name_of[hit.number] for hit in hits] for hits in found]
