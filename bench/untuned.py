@@ -66,7 +66,7 @@ def voices(run: Run, night: str, weights: Path) -> Iterator[Mapping[str, Voice]]
         yield {
             "frozen": _voice(frozen),
             "ddr-topk": Voice(
-                ddr.encode_passages, lambda texts: ddr.encode_queries(texts, ddr.gate.top())
+                ddr.encode_passages, lambda texts: ddr.encode_queries(texts, ddr.router.top())
             ),
             "full-ft": _voice(tuned),
         }

@@ -1,4 +1,4 @@
-"""DDR's two phases: a general prefix for everything, then a kind's prefix and its row of the gate.
+"""DDR's two phases: a general prefix for everything, then a kind's prefix and its router's row.
 
 1. On the first corpus's pairs, P_g: queries and passages both go through it, and
 
@@ -29,7 +29,7 @@ from pipeline.both_sides import PlainCourse
 from pipeline.encoder import Encoder, Vectors
 from pipeline.experts.prefix import PrefixExpert
 from pipeline.progress import Progress, silent
-from pipeline.routing.gate import Gate
+from pipeline.routing.learned import LearnedRouter
 from pipeline.training import (
     BATCH,
     TEMPERATURE,
@@ -64,20 +64,22 @@ def teach_beside(
     encoder: Encoder,
     general: PrefixExpert,
     experts: Mapping[str, PrefixExpert],
-    gate: Gate,
+    router: LearnedRouter,
     newcomer: PrefixExpert,
     lessons: Lessons,
     *,
     minutes: float,
     seed: int,
     progress: Progress = silent,
-) -> tuple[Training, Gate]:
-    """The second phase: the newcomer in place, and the gate with its row."""
+) -> tuple[Training, LearnedRouter]:
+    """The second phase: the newcomer in place, and the router with its row."""
     started = time.monotonic()
     pupil = _Newcomer(newcomer, encoder.dimension)
-    course = _Joint(encoder, [general, *experts.values(), newcomer], gate, pupil, lessons, seed)
+    course = _Joint(encoder, [general, *experts.values(), newcomer], router, pupil, lessons, seed)
     training = run(course, pupil, started, minutes=minutes, seed=seed, progress=progress)
-    return training, Gate({**gate.rows, newcomer.name: pupil.row.detach().numpy().copy()})
+    return training, LearnedRouter(
+        {**router.rows, newcomer.name: pupil.row.detach().numpy().copy()}
+    )
 
 
 class _Newcomer:
@@ -110,7 +112,7 @@ class _Joint(Candidates):
         self,
         encoder: Encoder,
         prefixes: Sequence[PrefixExpert],
-        gate: Gate,
+        router: LearnedRouter,
         pupil: _Newcomer,
         lessons: Lessons,
         seed: int,
@@ -120,7 +122,7 @@ class _Joint(Candidates):
         self.tokens = encoder.tokenise(lessons.queries, "query")
         frozen = encoder.encode_queries(lessons.queries)
         self.frozen = torch.from_numpy(frozen)
-        self.logits = torch.from_numpy(_logits(gate, frozen))
+        self.logits = torch.from_numpy(_logits(router, frozen))
 
     def deal(self, rows: Rows) -> list[Rows]:
         return even(rows, self.batch)
@@ -129,7 +131,7 @@ class _Joint(Candidates):
         """Mean loss of some queries."""
         own = (self.frozen[rows] @ self.pupil.row)[:, None]
         says = torch.softmax(torch.cat([self.logits[rows], own], dim=1), dim=1)
-        # The general prefix has all its say, whatever the gate gives to no expert at all.
+        # The general prefix has all its say, whatever the router gives to no expert at all.
         weights = torch.cat([torch.ones(len(rows), 1), says[:, 1:]], dim=1)
         with self.pupil.prefix.blended(self.prefixes, weights):
             learned = self.encoder.embed([self.tokens[row] for row in rows])
@@ -139,8 +141,8 @@ class _Joint(Candidates):
         return ranked(logits, self.answers_among(rows, place))
 
 
-def _logits(gate: Gate, frozen: Vectors) -> Vectors:
+def _logits(router: LearnedRouter, frozen: Vectors) -> Vectors:
     """Of no expert and of those that there are."""
-    columns = [np.zeros(len(frozen)), *(frozen @ row for row in gate.rows.values())]
+    columns = [np.zeros(len(frozen)), *(frozen @ row for row in router.rows.values())]
     logits: Vectors = np.stack(columns, axis=1).astype(np.float32)
     return logits

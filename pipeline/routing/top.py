@@ -2,7 +2,8 @@
 
     w_k = softmax over the KEPT largest s_k / sharpness
 
-DDR-topk (arXiv 2602.22547) keeps two of its gate's eight; with centroids in the gate's place.
+DDR-topk (arXiv 2602.22547) keeps two of its router's eight; here kinds' centroids stand where there
+are rows of weights (pipeline/routing/learned.py has those).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DDR's phases: what learns, what stays closed, and where the gate sends whom."""
+"""DDR's phases: what learns, what stays closed, and where the router sends whom."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.experts import prefix
 from pipeline.experts.prefix import PrefixExpert
 from pipeline.phases import teach_beside, teach_general
 from pipeline.router import FROZEN
-from pipeline.routing.gate import Gate
+from pipeline.routing.learned import LearnedRouter
 from pipeline.training import Lessons
 
 TEXTS = [" ".join(WORDS[n : n + 6]) for n in range(0, 96, 6)]
@@ -63,17 +63,19 @@ def test_a_newcomer_learns_beside_what_stays_closed(
     with general.attached():
         passages = tiny_encoder.encode_documents(TEXTS).vectors
     made = asked(tiny_encoder, EAST, list(range(8)))
-    _, gate = teach_beside(tiny_encoder, general, {}, Gate(), east, made, minutes=1, seed=0)
-    closed = [general.state(), east.state(), dict(gate.rows)]
+    _, router = teach_beside(
+        tiny_encoder, general, {}, LearnedRouter(), east, made, minutes=1, seed=0
+    )
+    closed = [general.state(), east.state(), dict(router.rows)]
     made = asked(tiny_encoder, EAST + WEST, list(range(16)))
     told, both = teach_beside(
-        tiny_encoder, general, {"east": east}, gate, west, made, minutes=1, seed=0
+        tiny_encoder, general, {"east": east}, router, west, made, minutes=1, seed=0
     )
     assert told.losses[-1] < told.losses[0]
     for before, after in zip(closed[:2], (general.state(), east.state()), strict=True):
         assert all(torch.equal(before[name], weight) for name, weight in after.items())
     assert list(both.rows) == ["east", "west"]
-    assert np.array_equal(both.rows["east"], gate.rows["east"])
+    assert np.array_equal(both.rows["east"], router.rows["east"])
     assert np.abs(both.rows["west"]).max() > 0
     with general.attached():
         assert np.array_equal(tiny_encoder.encode_documents(TEXTS).vectors, passages)
@@ -81,16 +83,18 @@ def test_a_newcomer_learns_beside_what_stays_closed(
     west.detach()
 
 
-def test_the_gate_keeps_the_best_and_whom_it_may() -> None:
-    gate = Gate({"e1": np.array([2.0, 0.0]), "e2": np.array([1.0, 0.0]), "e3": np.array([0, 3.0])})
-    [soft] = gate.route(np.array([[1.0, 0.0]]))
+def test_the_router_keeps_the_best_and_whom_it_may() -> None:
+    router = LearnedRouter(
+        {"e1": np.array([2.0, 0.0]), "e2": np.array([1.0, 0.0]), "e3": np.array([0, 3.0])}
+    )
+    [soft] = router.route(np.array([[1.0, 0.0]]))
     assert list(soft) == [FROZEN, "e1", "e2", "e3"]
     assert sum(soft.values()) == pytest.approx(1)
-    [top] = gate.top(2).route(np.array([[1.0, 0.0]]))
+    [top] = router.top(2).route(np.array([[1.0, 0.0]]))
     assert list(top) == [FROZEN, "e1", "e2"]
     assert [top["e1"], top["e2"]] == [soft["e1"], soft["e2"]]
-    [prior] = gate.route(np.array([[1.0, 0.0]]), allowed=["e3"])
+    [prior] = router.route(np.array([[1.0, 0.0]]), allowed=["e3"])
     assert list(prior) == [FROZEN, "e3"]
     assert prior["e3"] == soft["e3"]
     assert sum(prior.values()) == pytest.approx(1)
-    assert gate.route(np.empty((0, 2))) == []
+    assert router.route(np.empty((0, 2))) == []

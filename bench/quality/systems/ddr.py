@@ -1,7 +1,7 @@
 """DDR on the stream: a general prefix learned on the first corpus, then a prefix every night.
 
 Every document is encoded once, through the general prefix. Three rows ask the same prefixes by the
-same gate: softly, the two best, and those of the nights that brought the query's domain (prior).
+same router: softly, the two best, and those of the nights that brought the query's domain (prior).
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from pipeline.lessons import asked_about, lessons
 from pipeline.library import Library
 from pipeline.phases import teach_beside, teach_general
 from pipeline.questions import Questions
-from pipeline.routing.gate import Gate
+from pipeline.routing.learned import LearnedRouter
 
 ABOUT = {
-    "ddr-soft": "DDR (arXiv 2602.22547): prefixes added as its gate weighs them",
+    "ddr-soft": "DDR (arXiv 2602.22547): prefixes added as its router weighs them",
     "ddr-topk": "DDR, the two best prefixes alone",
     "ddr-prior": "DDR, told of each query which nights brought its domain",
 }
 FIRST = "ddr0"
 """The general prefix; not called as an encoder's own, which would stand before everything."""
-ROWS, VECTORS, QUESTIONS = "gate.safetensors", "vectors.safetensors", "questions"
+ROWS, VECTORS, QUESTIONS = "router.safetensors", "vectors.safetensors", "questions"
 REHEARSED = 200
-"""Questions of the first corpus, and of each older night, that the gate is taught besides."""
+"""Questions of the first corpus, and of each older night, that the router is taught besides."""
 
 
 @dataclass(kw_only=True)
 class Ddr(OnFloor):
-    """The general prefix, experts, gate, and every document's vectors."""
+    """The general prefix, experts, router, and every document's vectors."""
 
     _general: PrefixExpert | None = field(default=None, init=False)
     _experts: dict[str, PrefixExpert] = field(default_factory=dict, init=False)
@@ -52,7 +52,7 @@ class Ddr(OnFloor):
     _brought: dict[str, list[str]] = field(default_factory=dict, init=False)
     """Expert -> the domains of its night."""
     _asked: dict[str, Questions] = field(default_factory=dict, init=False)
-    _gate: Gate = field(default_factory=Gate, init=False)
+    _router: LearnedRouter = field(default_factory=LearnedRouter, init=False)
     _vectors: dict[str, Vectors] = field(default_factory=dict, init=False)
     """Documents through the general prefix, by the hash of their text."""
     _index: OwnIndex | None = field(default=None, init=False)
@@ -75,17 +75,17 @@ class Ddr(OnFloor):
         return Lived(
             ("spawn",) if grown else ("absorb",),
             len(self._experts),
-            sum(one.parameter_count for one in self._all()) + self._gate.parameter_count,
+            sum(one.parameter_count for one in self._all()) + self._router.parameter_count,
             seconds,
             told={"born": dict(self._born), "brought": dict(self._brought)},
         )
 
     def searches(self) -> Mapping[str, Search]:
         return {
-            "ddr-soft": lambda domain, queries, k: self._answer(self._gate, queries, k),
-            "ddr-topk": lambda domain, queries, k: self._answer(self._gate.top(), queries, k),
+            "ddr-soft": lambda domain, queries, k: self._answer(self._router, queries, k),
+            "ddr-topk": lambda domain, queries, k: self._answer(self._router.top(), queries, k),
             "ddr-prior": lambda domain, queries, k: self._answer(
-                self._gate, queries, k, self._of_domain(domain)
+                self._router, queries, k, self._of_domain(domain)
             ),
         }
 
@@ -102,7 +102,7 @@ class Ddr(OnFloor):
             self._born[name] = born
         self._brought = dict(lived["told"]["brought"])
         rows = load_file(folder / ROWS) if self._experts else {}
-        self._gate = Gate({name: rows[name] for name in self._experts})
+        self._router = LearnedRouter({name: rows[name] for name in self._experts})
         for file in self.root.glob(f"*/{VECTORS}"):
             self._vectors |= load_file(file)
         self._index = OwnIndex(self._open(night).library, self._vectors)
@@ -133,11 +133,11 @@ class Ddr(OnFloor):
         older = [_there(asked, live.library) for asked in self._asked.values()]
         everything = Questions.all_of([questions, *older])
         made = replace(lessons(everything, live.library), candidates=self._candidates(everything))
-        _, self._gate = teach_beside(
+        _, self._router = teach_beside(
             encoder,
             self._general,
             self._experts,
-            self._gate,
+            self._router,
             newcomer,
             made,
             minutes=LONG,
@@ -179,25 +179,29 @@ class Ddr(OnFloor):
             return self.floor.encoder.encode_documents(texts).vectors
 
     def encode_queries(
-        self, queries: Sequence[str], gate: Gate, allowed: Collection[str] | None = None
+        self, queries: Sequence[str], router: LearnedRouter, allowed: Collection[str] | None = None
     ) -> Vectors:
-        """Queries through the general prefix and whatever the gate adds to it."""
+        """Queries through the general prefix and whatever the router adds to it."""
         encoder = self.floor.encoder
-        routes = gate.route(encoder.encode_queries(queries), allowed)
+        routes = router.route(encoder.encode_queries(queries), allowed)
         says = np.array([[route.get(name, 0.0) for name in self._experts] for route in routes])
         weights = np.hstack([np.ones((len(queries), 1)), says.reshape(len(queries), -1)])
         return unit(encode_blended(encoder, self._all(), queries, weights))
 
     @property
-    def gate(self) -> Gate:
+    def router(self) -> LearnedRouter:
         """As it was learned last."""
-        return self._gate
+        return self._router
 
     def _answer(
-        self, gate: Gate, queries: Sequence[str], k: int, allowed: Collection[str] | None = None
+        self,
+        router: LearnedRouter,
+        queries: Sequence[str],
+        k: int,
+        allowed: Collection[str] | None = None,
     ) -> list[list[str]]:
         assert self._index is not None
-        return self._index.names_found(self.encode_queries(queries, gate, allowed), k)
+        return self._index.names_found(self.encode_queries(queries, router, allowed), k)
 
     def _of_domain(self, domain: str) -> list[str]:
         return [name for name, domains in self._brought.items() if domain in domains]
@@ -213,7 +217,7 @@ class Ddr(OnFloor):
             self._general.save(folder / FIRST)
             self._keep_asked(night, folder)
         if self._experts:
-            save_file(dict(self._gate.rows), folder / ROWS)
+            save_file(dict(self._router.rows), folder / ROWS)
         for name in (name for name, born in self._born.items() if born == night):
             (folder / name).mkdir()
             self._experts[name].save(folder / name)

@@ -1,11 +1,11 @@
-"""DDR's gate: how much of each expert is in a query, learned together with the experts.
+"""DDR's router: how much of each expert is in a query, learned together with the experts.
 
     b = softmax(W f(q)),        one row of W for each expert
 
-DDR (arXiv 2602.22547), where x_l, the gate's input, is here the frozen vector of the query: padding
-has no part in it. A row of zeros stands for no expert at all, so that a query may keep to the
-general prefix; that row is ours. Three ways to ask it: softly, the `keep` best alone (top-k), or
-the experts alone that somebody has allowed (prior).
+DDR (arXiv 2602.22547), where x_l, the router's input, is here the frozen vector of the query:
+padding has no part in it. A row of zeros stands for no expert at all, so that a query may keep to
+the general prefix; that row is ours. Three ways to ask it: softly, the `keep` best alone (top-k),
+or the experts alone that somebody has allowed (prior).
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ KEPT = 2
 
 
 @dataclass(frozen=True)
-class Gate:
+class LearnedRouter:
     """`rows[expert]` is the expert's row of W.
 
-    >>> gate = Gate({"e1": np.array([9.0, 0.0]), "e2": np.array([0.0, 9.0])})
-    >>> [max(route, key=lambda name: route[name]) for route in gate.route(np.eye(2))]
+    >>> router = LearnedRouter({"e1": np.array([9.0, 0.0]), "e2": np.array([0.0, 9.0])})
+    >>> [max(route, key=lambda name: route[name]) for route in router.route(np.eye(2))]
     ['e1', 'e2']
-    >>> [sorted(route) for route in gate.route(np.eye(2), allowed={"e2"})]
+    >>> [sorted(route) for route in router.route(np.eye(2), allowed={"e2"})]
     [['e2', 'frozen'], ['e2', 'frozen']]
-    >>> gate.route(np.eye(2), allowed=())
+    >>> router.route(np.eye(2), allowed=())
     [{'frozen': 1.0}, {'frozen': 1.0}]
     """
 
     rows: Mapping[str, Vectors] = field(default_factory=dict)
     keep: int | None = None
 
-    def top(self, keep: int = KEPT) -> Gate:
-        """The same gate, which gives all to the `keep` best."""
+    def top(self, keep: int = KEPT) -> LearnedRouter:
+        """The same router, which gives all to the `keep` best."""
         return replace(self, keep=keep)
 
     @property
