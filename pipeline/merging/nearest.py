@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from pipeline.composition.base import unit
 from pipeline.encoder import Vectors
 
 
@@ -17,16 +18,10 @@ def nearest_pair(prototypes: Mapping[str, Vectors]) -> tuple[str, str, float] | 
     >>> nearest_pair({"e1": east, "e2": north, "e3": np.array([[3.0, 4.0]])})
     ('e2', 'e3', 0.8)
     """
-    centres = {name: points.mean(axis=0) for name, points in prototypes.items()}
-    near = [
-        (float(centres[a] @ centres[b] / _lengths(centres[a], centres[b])), a, b)
-        for a, b in combinations(sorted(centres), 2)
-    ]
-    if not near:
+    if len(prototypes) < 2:
         return None
-    cosine, a, b = max(near, key=lambda one: one[0])
-    return a, b, round(cosine, 6)
-
-
-def _lengths(a: Vectors, b: Vectors) -> float:
-    return float(np.linalg.norm(a) * np.linalg.norm(b))
+    names = sorted(prototypes)
+    centres = unit(np.stack([prototypes[name].mean(axis=0) for name in names]))
+    near = centres @ centres.T
+    a, b = max(combinations(range(len(names)), 2), key=lambda pair: near[pair])
+    return names[a], names[b], round(float(near[a, b]), 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from bench.quality.systems.base import Search
 from pipeline.encoder import Vectors
@@ -11,21 +12,19 @@ from pipeline.retriever import Leg, Retriever
 from pipeline.router import Route, Router
 
 
+@dataclass(frozen=True, kw_only=True)
 class Always(Router):
     """A router that was told where everything goes.
 
     >>> import numpy as np
-    >>> Always("e1").route(np.zeros((2, 3)))
+    >>> Always(expert="e1").route(np.zeros((2, 3)))
     [{'e1': 1.0}, {'e1': 1.0}]
     """
 
-    def __init__(self, expert: str) -> None:
-        super().__init__()
-        object.__setattr__(self, "expert", expert)
+    expert: str
 
     def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
-        expert: str = self.expert  # type: ignore[attr-defined]
-        return [{expert: 1.0} for _ in queries]
+        return [{self.expert: 1.0} for _ in queries]
 
 
 def asking(library: Library, retriever: Retriever, leg: Leg = "dense") -> Search:

@@ -73,21 +73,19 @@ class Dar(Ours):
         number_of = {name: number for (_, name), number in live.library.number_of.items()}
         sheet = json.loads(self._sheet.read_text("utf-8"))[domain]
         answers = [[number_of[name] for name in sheet[query]] for query in queries]
-        peeking = Peeking(router, _answer_vectors(live.library, answers))
+        peeking = Peeking(router=router, answers=_answer_vectors(live.library, answers))
         return names_found(live.library, routed(live.retriever, peeking), queries, k)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Peeking(Router):
     """A router that sees what the queries of one call are after."""
 
-    def __init__(self, router: Router, answers: Vectors) -> None:
-        super().__init__()
-        object.__setattr__(self, "router", router)
-        object.__setattr__(self, "answers", answers)
+    router: Router
+    answers: Vectors
 
     def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
-        router: Router = self.router  # type: ignore[attr-defined]
-        return router.route(unit(queries + self.answers), among)  # type: ignore[attr-defined]
+        return self.router.route(unit(queries + self.answers), among)
 
 
 def routed(retriever: Retriever, router: Router) -> Retriever:

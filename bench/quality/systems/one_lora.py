@@ -76,6 +76,6 @@ class OneLora(OnFloor):
         assert self._live is not None
         assert self._expert is not None
         experts = {self.name: self._expert}
-        router = Always(self.name)
+        router = Always(expert=self.name)
         retriever = Retriever(self.floor.encoder, experts, router, self._live.index)
         return names_found(self._live.library, retriever, queries, k)

@@ -110,7 +110,7 @@ class Ours:
         told = Retriever(
             retriever.encoder,
             retriever.experts,
-            Always(served(self.live).get(domain, FROZEN)),
+            Always(expert=served(self.live).get(domain, FROZEN)),
             retriever.index,
             retriever.overlaid,
             composition=retriever.composition,

@@ -66,14 +66,14 @@ class RouterRetriever(NightlyExperts):
     def _quality(self, name: str, asked: Questions, live: Live) -> Scores:
         """Query by query; not a number where the document has gone."""
         there = asked.where(lambda pair: pair.key in live.library.number_of)
-        retriever = self._retriever(Always(name), live)
+        retriever = self._retriever(Always(expert=name), live)
         heard = hear(retriever, there, live.library)
         gained = {one.query: score for one, score in zip(heard, quality(heard), strict=True)}
         return np.array([gained.get(query, np.nan) for query in each_once(asked)[0]])
 
     def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
         assert self._live is not None
-        retriever = self._retriever(Pilots(self._pilots()), self._live)
+        retriever = self._retriever(Pilots(pilots=self._pilots()), self._live)
         return names_found(self._live.library, retriever, queries, k)
 
     def _retriever(self, router: Router, live: Live) -> Retriever:
@@ -112,21 +112,20 @@ class RouterRetriever(NightlyExperts):
             self._scores[asked, expert] = scores
 
 
+@dataclass(frozen=True, kw_only=True)
 class Pilots(Router):
     """Each query to the one expert whose pilots are nearest on average.
 
-    >>> Pilots({"e1": np.array([[1.0, 0.0]]), "frozen": np.array([[0.0, 1.0]])}).route(np.eye(2))
+    >>> pilots = {"e1": np.array([[1.0, 0.0]]), "frozen": np.array([[0.0, 1.0]])}
+    >>> Pilots(pilots=pilots).route(np.eye(2))
     [{'e1': 1.0}, {'frozen': 1.0}]
     """
 
-    def __init__(self, pilots: Mapping[str, Vectors]) -> None:
-        super().__init__()
-        object.__setattr__(self, "pilots", pilots)
+    pilots: Mapping[str, Vectors]
 
     def route(self, queries: Vectors, among: Collection[str] | None = None) -> list[Route]:
-        pilots: Mapping[str, Vectors] = self.pilots  # type: ignore[attr-defined]
-        if not pilots:
+        if not self.pilots:
             return [{FROZEN: 1.0} for _ in queries]
-        names = list(pilots)
-        near = np.stack([(queries @ pilots[name].T).mean(axis=1) for name in names], axis=1)
+        names = list(self.pilots)
+        near = np.stack([(queries @ self.pilots[name].T).mean(axis=1) for name in names], axis=1)
         return [{names[column]: 1.0} for column in near.argmax(axis=1)]
