@@ -104,7 +104,9 @@ class _Newcomer:
 
 
 class _Joint(Candidates):
-    """Questions of all kinds, each through its own sum of prefixes."""
+    """Questions of all kinds, each through its own sum of prefixes: the general one, those of the
+    router's rows in their order, the newcomer.
+    """
 
     batch = BATCH
 

@@ -139,6 +139,11 @@ class PrefixExpert(Tuned):
 
     @contextmanager
     def _summed(self, experts: Sequence[Any], weights: torch.Tensor) -> Iterator[None]:
+        """The encoder behind the weighted sum of several prefixes.
+
+        peft runs one adapter at a time: this one, whose table is the sum meanwhile. Where the
+        encoder has a general prefix, that is among the summands here, and runs alone again after.
+        """
         encoder, encoders = self.encoder, self.encoder.prefixed.prompt_encoder
         own, before = encoders[self.name], (encoder.through, encoder.longest)
         names = [expert.name for expert in experts]
