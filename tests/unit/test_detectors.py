@@ -83,6 +83,17 @@ def test_a_night_of_any_known_kind_is_not_new(name: str, kind: int) -> None:
         assert not detector.alarm(documents(150, seed, kind), alone(150)).new
 
 
+def test_the_energy_rule_divides_a_batch_by_one_more_than_it_has() -> None:
+    """As published: of equal documents the mean energy comes to lie above all of theirs."""
+    same = np.repeat(documents(1, seed=1), 256, axis=0)
+    fitted = EnergyRule().fit([Known(same, np.arange(256, dtype=np.uint64))], seed=0)
+    energy = fitted.look(same)[0]
+    left = 0.9**20
+    expected = energy * (left + (1 - left) * 128 / 129)
+    assert np.allclose(fitted.mean, expected[:, None])
+    assert (fitted.mean > energy[:, None]).all()
+
+
 def test_the_energy_rule_as_published_calls_every_night_new_until_sigma_is_raised() -> None:
     night = documents(150, 2), alone(150)
     known = [Known(documents(400, 1), alone(400))]
