@@ -106,8 +106,7 @@ def migrate(
         if not notes.layers:
             known = _layers_before(store, model)
             notes = notes.with_layers(*(known or _layers(model, documents, progress)))
-        encoding, names = _encoded(store, model, documents, notes, progress)
-        encoding = replace(encoding, groups=_groups(live, documents))
+        encoding, names = _encoded(live, model, documents, notes, progress)
         names[TOMBSTONES] = store.objects.put(lambda folder: save_dead({}, folder))
         library = read_library(store, names)
         # Built before anybody is taught: a version must be one that opens.
@@ -218,7 +217,7 @@ def _layers(
 
 
 def _encoded(
-    store: Store,
+    live: Live,
     model: Encoder,
     documents: Sequence[Document],
     notes: _Notes,
@@ -229,7 +228,7 @@ def _encoded(
     parts = []
     for portion in portions(documents, PORTION, PORTION_CHARACTERS):
         part, segments = write_segments(
-            store, model, portion, notes.layers, known, 1 + len(names), progress
+            live.store, model, portion, notes.layers, known, 1 + len(names), progress
         )
         names |= segments
         parts.append(part)
@@ -237,7 +236,7 @@ def _encoded(
         notes = replace(notes, segments=(*notes.segments, *fresh)).kept()
     return Encoding(
         np.concatenate([part.features for part in parts]),
-        np.concatenate([part.groups for part in parts]),
+        _groups(live, documents),
         sum(part.encoded for part in parts),
     ), names
 

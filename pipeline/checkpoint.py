@@ -62,7 +62,7 @@ class Checkpoint:
         return {
             "files": {name: file_hash(self.folder / name) for name in files},
             "pooling": self.pooling,
-            "normalise": True,
+            "normalise": True,  # Always; without the word, stores that are there would not open.
             "max_length": self.max_length,
             "prompts": self.prompts,
         }
