@@ -39,7 +39,7 @@ def better_side(
 ) -> tuple[Candidate, str | None]:
     """The query side's candidate, or one for both sides in its place and under its name."""
     name = queries.expert.name
-    both = both_sides(trial, kind, group, f"{name}-both", trial.forebear())
+    both = both_sides(trial, kind, group, f"{name}-both")
     choice = choose_side(both, queries)
     if choice.candidate is queries:
         return queries, choice.reason

@@ -86,7 +86,6 @@ class Trial:
         and by a head over the documents `laid`, if that is better.
         """
         judging, teaching = questions.judging, questions.teaching
-        parent = parent or self.forebear()
         if not len(teaching):
             expert = self.fresh(name)
             return self.candidate(kind, expert, self.live.router, Tried(), judging, None)
@@ -114,13 +113,6 @@ class Trial:
                     return with_first_fold(both, [part.headed for part in parts])
         alone = self.candidate(kind, expert, router, own, asked, training)
         return with_first_fold(alone, [part.tried for part in parts])
-
-    def forebear(self) -> Expert | None:
-        """Where a new expert starts: a mixture grows out of the one that has grown most."""
-        mixtures = [one for one in self.live.experts.values() if isinstance(one, MixLora)]
-        if self.method != MixLora.method or not mixtures:
-            return None
-        return max(mixtures, key=lambda one: sum(one.sizes))
 
     def renamed(self, candidate: Candidate, name: str) -> Candidate:
         """The candidate's expert under another name; only the new one stays in the encoder."""
@@ -194,10 +186,18 @@ class Trial:
     def fresh(
         self, name: str, parent: Expert | None = None, asked: Questions | None = None
     ) -> Expert:
-        """The parent's heir, to learn what is asked; or an untaught expert."""
+        """An heir, of the parent or of a mixture there is, to learn what is asked; or untaught."""
+        parent = parent or self._most_grown()
         if parent is None or asked is None:
             return METHODS[self.method].new(self.live.encoder, name, self.seed)
         return parent.heir(name, self.seed, each_once(asked)[0])
+
+    def _most_grown(self) -> Expert | None:
+        """The mixture that a new one grows out of, if that is the method."""
+        mixtures = [one for one in self.live.experts.values() if isinstance(one, MixLora)]
+        if self.method != MixLora.method or not mixtures:
+            return None
+        return max(mixtures, key=lambda one: sum(one.sizes))
 
     def _teach(self, expert: Expert, questions: Questions, minutes: float) -> Training:
         made = lessons(questions, self.library)

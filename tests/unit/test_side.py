@@ -19,6 +19,7 @@ from pipeline.crossfit import judges_of_fold
 from pipeline.documents import Document, Key, Pair, passages
 from pipeline.encoder import Encoder
 from pipeline.experts.lora import LoraExpert
+from pipeline.experts.mixlora import MixLora
 from pipeline.gains import Gains
 from pipeline.gate import judge
 from pipeline.lessons import lessons
@@ -159,6 +160,22 @@ def test_the_fold_that_judges_taught_nothing(both: BothSides, record: Record) ->
     assert not any(judges(key) for key in record.taught[1])
     assert set(candidate.verdict.losses) == {"k1"}
     assert set(both.trial.live.encoder.adapted.peft_config) == {"e1-both"}
+
+
+def test_a_mixture_for_both_sides_is_an_heir_of_the_one_that_has_grown_most(
+    both: BothSides,
+) -> None:
+    now = both.trial.live
+    small, grown = (MixLora.new(now.encoder, name, seed=0) for name in ("e1", "e2"))
+    grown.close()
+    grown.grow([0], seed=0)
+    for mixture in (small, grown):
+        mixture.settle([question("sea", 1)])
+    live = Retriever(now.encoder, {"e1": small, "e2": grown}, now.router, now.index)
+    trial = replace(both.trial, live=live, method=MixLora.method)
+    candidate = replace(both, trial=trial).whole(Tried())
+    assert isinstance(candidate.expert, MixLora)
+    assert candidate.expert.inherited == grown.sizes
 
 
 def test_scores_are_calibrated_by_queries_that_neither_taught_nor_judge(
