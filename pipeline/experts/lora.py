@@ -31,7 +31,20 @@ LAYERS: int | None = None
 
 
 class LoraExpert(Tuned):
-    """One named adapter inside the encoder."""
+    """One named adapter inside the encoder.
+
+    >>> import numpy as np
+    >>> from pipeline.checkpoint import default_checkpoint
+    >>> encoder = Encoder(default_checkpoint())
+    >>> frozen = encoder.encode_queries(["who pays for the roof?"])
+    >>> expert = LoraExpert.new(encoder, "e1", seed=0)
+    >>> f"{expert.parameter_count / encoder.parameter_count:.1%} of the encoder's weights"
+    "0.7% of the encoder's weights"
+    >>> with expert.attached():
+    ...     newborn = encoder.encode_queries(["who pays for the roof?"])
+    >>> np.allclose(newborn, frozen, atol=1e-6)
+    True
+    """
 
     method = "lora"
     learning_rate = 2e-3

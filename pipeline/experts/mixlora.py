@@ -42,6 +42,17 @@ FILE, PAGE = "mixlora.safetensors", "mixlora.json"
 class MixLora(Tuned):
     """`layers[l]` holds router (n, d), in_down (n, r, d), in_up (n, w, r), out_down (n, r, w) and
     out_up (n, d, r); `open[l]` the same of those experts that learn just now.
+
+    >>> from pipeline.checkpoint import default_checkpoint
+    >>> encoder = Encoder(default_checkpoint())
+    >>> first = MixLora.new(encoder, "e1", seed=0)
+    >>> first.sizes
+    [2, 2, 2, 2, 2, 2]
+    >>> about_roofs = ["who pays for the roof?", "how old may a roof be?"]
+    >>> first.settle(about_roofs)
+    >>> heir = first.heir("e2", 0, ["what do whales eat?", "how deep does a whale dive?"])
+    >>> heir.sizes, heir.inherited
+    ([3, 3, 3, 3, 3, 3], [2, 2, 2, 2, 2, 2])
     """
 
     method = "mixlora"

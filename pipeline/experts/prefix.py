@@ -40,7 +40,22 @@ SPREAD = 0.02
 
 
 class PrefixExpert(Tuned):
-    """One named prefix beside the encoder."""
+    """One named prefix beside the encoder, which takes notice of it from the first.
+
+    >>> import numpy as np
+    >>> from pipeline.checkpoint import default_checkpoint
+    >>> encoder = Encoder(default_checkpoint())
+    >>> frozen = encoder.encode_queries(["who pays for the roof?"])
+    >>> expert = PrefixExpert.new(encoder, "e1", seed=0)
+    >>> f"{expert.parameter_count / encoder.parameter_count:.1%} of the encoder's weights"
+    "1.3% of the encoder's weights"
+    >>> with expert.attached():
+    ...     prefixed = encoder.encode_queries(["who pays for the roof?"])
+    >>> np.allclose(prefixed, frozen, atol=1e-3)
+    False
+    >>> np.array_equal(encoder.encode_queries(["who pays for the roof?"]), frozen)
+    True
+    """
 
     method = "prefix"
     learning_rate = 7e-3

@@ -23,7 +23,17 @@ FILE = "expert.json"
 
 
 class StillExpert(Tuned):
-    """Nothing to learn, and nothing that changes."""
+    """Nothing to learn, and nothing that changes.
+
+    >>> import numpy as np
+    >>> from pipeline.checkpoint import default_checkpoint
+    >>> encoder = Encoder(default_checkpoint())
+    >>> expert = StillExpert.new(encoder, "e1", seed=0)
+    >>> with expert.attached():
+    ...     spoken = encoder.encode_queries(["who pays for the roof?"])
+    >>> np.array_equal(spoken, encoder.encode_queries(["who pays for the roof?"]))
+    True
+    """
 
     method = "head"
     learning_rate = 0.0

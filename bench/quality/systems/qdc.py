@@ -128,8 +128,7 @@ class DriftCompensated(OnFloor):
         asked = self._model.encode_queries(queries)
         hits: list[list[tuple[float, str]]] = [[] for _ in queries]
         for generation, names, index in self._shards:
-            drift = sum(self._drifts[generation:], np.zeros(asked.shape[1], np.float32))
-            found = index.search(unit(asked - drift), k)
+            found = index.search(moved_back(asked, self._drifts[generation:]), k)
             for own, line in zip(hits, found, strict=True):
                 own += [(hit.score, names[hit.number]) for hit in line]
         return [[name for _, name in nlargest(k, own)] for own in hits]
@@ -138,3 +137,12 @@ class DriftCompensated(OnFloor):
         save_model(model.model, str(folder / MODEL))
         save_file({str(n): drift for n, drift in enumerate(self._drifts)}, folder / DRIFTS)
         save_file(dict(fresh), folder / VECTORS)
+
+
+def moved_back(queries: Vectors, drifts: Sequence[Vectors]) -> Vectors:
+    """Queries as they were before trainings that moved them so.
+
+    >>> moved_back(np.array([[1.0, 1.0]]), [np.array([0.5, 1.0]), np.array([0.5, -1.0])])
+    array([[0., 1.]], dtype=float32)
+    """
+    return unit(queries - sum(drifts, np.zeros(queries.shape[1], np.float32)))
