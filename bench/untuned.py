@@ -22,11 +22,11 @@ import numpy as np
 import pyarrow as pa
 from safetensors.torch import load_model
 
+from bench.compared import compared
 from bench.quality.asking import ask
 from bench.quality.collect import aims
 from bench.quality.domains import TEST, Domain, read_domains
 from bench.quality.profiles import profile_of
-from bench.quality.resampling import Draws, Floats, estimate
 from bench.quality.results import with_aims
 from bench.quality.run import Run, prepare
 from bench.quality.stream import Asked, Night, read_stream
@@ -102,33 +102,6 @@ def scored(name: str, voice: Voice, library: Library, asked: Asked) -> pa.Table:
     return table
 
 
-def compared(scores: pa.Table, domains: Sequence[str]) -> dict[str, Any]:
-    """Means by domain, and what each pair of systems differs by."""
-    draws = Draws(scores)
-
-    def cells(system: str) -> list[Floats]:
-        found = (draws.cell(system, UNTUNED, domain, TEST) for domain in domains)
-        return [cell for cell in found if cell is not None]
-
-    def told(cell: Floats) -> list[float]:
-        found = estimate(cell)
-        return [found.value, found.low, found.high]
-
-    def difference(one: str, other: str) -> dict[str, list[float]]:
-        apart = [mine - theirs for mine, theirs in zip(cells(one), cells(other), strict=True)]
-        by_domain = {domain: told(cell) for domain, cell in zip(domains, apart, strict=True)}
-        return {**by_domain, "mean": told(np.mean(apart, axis=0))}
-
-    systems = dict.fromkeys(scores["system"].to_pylist())
-    return {
-        "nDCG@10": {
-            name: dict(zip(domains, (float(cell[0]) for cell in cells(name)), strict=True))
-            for name in systems
-        },
-        "differences": {f"{one} - {other}": difference(one, other) for one, other in PAIRS},
-    }
-
-
 def measured(
     run: Run, domains: Mapping[str, Domain], nights: Sequence[Night], night: str, weights: Path
 ) -> dict[str, Any]:
@@ -145,7 +118,7 @@ def measured(
         ]
     names = [questions.domain for questions in asked]
     scores = with_aims(pa.concat_tables(tables), aims(domains))
-    return {"after": night, **compared(scores, names)}
+    return {"after": night, **compared(scores, UNTUNED, names, PAIRS)}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import streams
 
-from bench import untuned
+from bench import uncorrected, untuned
 from bench.quality.collect import collect
 from bench.quality.domains import read_domains
 from bench.quality.profiles import PUBLISHED, QUERY_SIDE, Profile, profile_of
@@ -140,6 +140,20 @@ def test_fine_tuning_goes_on_after_a_stop(
     page = without_seconds(lived(ground, encoder_folder, tmp_path / "stopped", name, stop=5))
     assert page == whole
     assert whole[name]["P"]["n2"] != whole["frozen"]["P"]["n2"]
+
+
+def test_what_the_correction_of_queries_is_worth_is_asked_after_the_last_night(
+    ground: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    lived_through = lived(ground, encoder_folder, tmp_path, "full-ft-qdc")["systems"]
+    stream, profile = read_stream(ground / "stream.json"), profile_of("small", ["full-ft-qdc"])
+    run = prepare(ground / "data", stream, profile, tmp_path, str(encoder_folder))
+    domains = read_domains(ground / "data", stream.domains, 1.0)
+    page = uncorrected.measured(run, domains, list(stream.nights(domains)))
+    corrected = page["nDCG@10"]["corrected"]
+    for domain, told in lived_through["full-ft-qdc"]["P"]["n2"].items():
+        assert corrected[domain] == pytest.approx(told["nDCG@10"][0])
+    assert page["nDCG@10"]["uncorrected"] != corrected
 
 
 def test_our_own_system_goes_on_after_a_stop_and_begins_again_without_its_store(

@@ -73,8 +73,8 @@ def test_a_query_is_moved_back_by_every_training_since_its_documents_came(
         2: {"e": -now[None]},
     }
     system._shelve(StandIn(["a", "b", "c", "d", "e"]))
-    [found] = system._answer("sea", [query], 2)
-    assert found == ["a", "c"]
+    assert system.corrected("sea", [query], 2) == [["a", "c"]]
+    assert system.uncorrected("sea", [query], 2) != [["a", "c"]]
 
 
 class StandIn:

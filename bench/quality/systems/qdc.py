@@ -72,7 +72,14 @@ class DriftCompensated(OnFloor):
         return Lived(cpu_seconds=seconds, told=told)
 
     def searches(self) -> Mapping[str, Search]:
-        return {NAME: self._answer}
+        return {NAME: self.corrected}
+
+    def corrected(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+        return self._found(queries, k, self._drifts)
+
+    def uncorrected(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+        """As if no training had moved a query: what the correction is measured against."""
+        return self._found(queries, k, [])
 
     def resume(self, night: str, lived: Mapping[str, Any]) -> bool:
         folder = self.root / night
@@ -123,12 +130,12 @@ class DriftCompensated(OnFloor):
                 shelf = Shelf(NAME, np.concatenate(parts), first, np.ones(len(names), bool))
                 self._shards.append((generation, names, Index([shelf])))
 
-    def _answer(self, domain: str, queries: Sequence[str], k: int) -> list[list[str]]:
+    def _found(self, queries: Sequence[str], k: int, drifts: Sequence[Vectors]) -> list[list[str]]:
         assert self._model is not None
         asked = self._model.encode_queries(queries)
         hits: list[list[tuple[float, str]]] = [[] for _ in queries]
         for generation, names, index in self._shards:
-            found = index.search(moved_back(asked, self._drifts[generation:]), k)
+            found = index.search(moved_back(asked, drifts[generation:]), k)
             for own, line in zip(hits, found, strict=True):
                 own += [(hit.score, names[hit.number]) for hit in line]
         return [[name for _, name in nlargest(k, own)] for own in hits]

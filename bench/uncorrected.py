@@ -1,0 +1,70 @@
+"""What QDC's correction of queries is worth: with it and without it, documents as they were.
+
+    nightshift bench quality --data DIR --stream FILE --profile full --systems full-ft-qdc --out OUT
+    python -m bench.uncorrected --data DIR --stream FILE --run OUT --out FILE
+
+The fine-tuned encoder as it is after the last night asks the vectors that its predecessors left,
+its queries moved back or not; `test` queries over the whole index.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.compared import compared
+from bench.quality.asking import ask
+from bench.quality.collect import aims
+from bench.quality.domains import TEST, Domain, read_domains
+from bench.quality.profiles import profile_of
+from bench.quality.results import with_aims
+from bench.quality.run import Run, prepare
+from bench.quality.stream import Night, read_stream
+from bench.quality.systems.qdc import NAME, DriftCompensated
+from bench.told import tell
+from nightshift.errors import NightshiftError
+
+SEED = 0
+PAIR = ("corrected", "uncorrected")
+
+
+def measured(run: Run, domains: Mapping[str, Domain], nights: Sequence[Night]) -> dict[str, Any]:
+    """Every domain, asked both ways after the last night."""
+    last = nights[-1]
+    asked = [questions for questions in last.asked if questions.split == TEST]
+    system = DriftCompensated(root=run.shared.folder(NAME, SEED), floor=run.shared.floor, seed=SEED)
+    with closing(system):
+        if not system.resume(last.name, run.cells.page(NAME, SEED, last.name)):
+            raise NightshiftError(
+                f"{run.out} holds no encoder of {NAME} after {last.name}",
+                hint=f"nightshift bench quality --systems {NAME} --profile full, into the folder",
+            )
+        ways = dict(zip(PAIR, (system.corrected, system.uncorrected), strict=True))
+        tables = [ask(way, name, SEED, last.name, asked)[0] for name, way in ways.items()]
+    scores = with_aims(pa.concat_tables(tables), aims(domains))
+    return {
+        "after": last.name,
+        **compared(scores, last.name, [questions.domain for questions in asked], [PAIR]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--stream", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="the folder of bench quality")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    stream, profile = read_stream(asked.stream), profile_of("full", [NAME])
+    run = prepare(asked.data, stream, profile, asked.run, None)
+    domains = read_domains(asked.data, stream.domains, profile.share)
+    tell(measured(run, domains, list(stream.nights(domains))), asked.out)
+
+
+if __name__ == "__main__":
+    main()
