@@ -4,7 +4,8 @@
     python -m bench.uncorrected --data DIR --stream FILE --run OUT --out FILE
 
 The fine-tuned encoder as it is after the last night asks the vectors that its predecessors left,
-its queries moved back or not; `test` queries over the whole index.
+its queries moved back or not; `test` queries. Once over the index of all domains, where generations
+compete, and once over each domain's documents alone, as in the paper.
 """
 
 from __future__ import annotations
@@ -34,23 +35,29 @@ PAIR = ("corrected", "uncorrected")
 
 
 def measured(run: Run, domains: Mapping[str, Domain], nights: Sequence[Night]) -> dict[str, Any]:
-    """Every domain, asked both ways after the last night."""
+    """Every domain, asked both ways after the last night, among all others and alone."""
     last = nights[-1]
     asked = [questions for questions in last.asked if questions.split == TEST]
     system = DriftCompensated(root=run.shared.folder(NAME, SEED), floor=run.shared.floor, seed=SEED)
+    ways = dict(zip(PAIR, (system.corrected, system.uncorrected), strict=True))
     with closing(system):
         if not system.resume(last.name, run.cells.page(NAME, SEED, last.name)):
             raise NightshiftError(
                 f"{run.out} holds no encoder of {NAME} after {last.name}",
                 hint=f"nightshift bench quality --systems {NAME} --profile full, into the folder",
             )
-        ways = dict(zip(PAIR, (system.corrected, system.uncorrected), strict=True))
-        tables = [ask(way, name, SEED, last.name, asked)[0] for name, way in ways.items()]
-    scores = with_aims(pa.concat_tables(tables), aims(domains))
-    return {
-        "after": last.name,
-        **compared(scores, last.name, [questions.domain for questions in asked], [PAIR]),
-    }
+        together = [ask(way, name, SEED, last.name, asked)[0] for name, way in ways.items()]
+        alone = []
+        for questions in asked:
+            system.shelve_alone(questions.domain)
+            alone += [ask(way, name, SEED, last.name, [questions])[0] for name, way in ways.items()]
+    names = [questions.domain for questions in asked]
+
+    def told(tables: Sequence[pa.Table]) -> dict[str, Any]:
+        scores = with_aims(pa.concat_tables(tables), aims(domains))
+        return compared(scores, last.name, names, [PAIR])
+
+    return {"after": last.name, "together": told(together), "alone": told(alone)}
 
 
 def main() -> None:

@@ -118,10 +118,20 @@ class DriftCompensated(OnFloor):
         self._vectors.setdefault(len(self._drifts), {}).update(now)
         return {f"{len(self._drifts)}/{digest}": vectors for digest, vectors in now.items()}
 
-    def _shelve(self, library: Library) -> None:
-        """An index for each generation that a live document is of."""
+    def shelve_alone(self, domain: str) -> None:
+        """From now on the documents of one domain are all that is found."""
+        assert self._live is not None
+        self._shelve(self._live.library, f"{domain}/")
+
+    def _shelve(self, library: Library, named: str = "") -> None:
+        """An index for each generation that a live document, its name beginning so, is of."""
         self._shards = []
-        there = {key[1]: library.text_hash(number) for key, number in library.number_of.items()}
+        numbers = {key[1]: number for key, number in library.number_of.items()}
+        there = {
+            name: library.text_hash(number)
+            for name, number in numbers.items()
+            if name.startswith(named)
+        }
         for generation, vectors in sorted(self._vectors.items()):
             names = [name for name, digest in there.items() if digest in vectors]
             if names:
