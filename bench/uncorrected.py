@@ -10,10 +10,8 @@ compete, and once over each domain's documents alone, as in the paper.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,12 +19,12 @@ import pyarrow as pa
 from bench.compared import compared
 from bench.quality.asking import ask
 from bench.quality.collect import aims
-from bench.quality.domains import TEST, Domain, read_domains
-from bench.quality.profiles import profile_of
+from bench.quality.domains import TEST, Domain
 from bench.quality.results import with_aims
-from bench.quality.run import Run, prepare
-from bench.quality.stream import Night, read_stream
+from bench.quality.run import Run
+from bench.quality.stream import Night
 from bench.quality.systems.qdc import NAME, DriftCompensated
+from bench.reopened import parser, reopen
 from bench.told import tell
 from nightshift.errors import NightshiftError
 
@@ -61,16 +59,9 @@ def measured(run: Run, domains: Mapping[str, Domain], nights: Sequence[Night]) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--stream", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True, help="the folder of bench quality")
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    stream, profile = read_stream(asked.stream), profile_of("full", [NAME])
-    run = prepare(asked.data, stream, profile, asked.run, None)
-    domains = read_domains(asked.data, stream.domains, profile.share)
-    tell(measured(run, domains, list(stream.nights(domains))), asked.out)
+    asked = parser(str(__doc__)).parse_args()
+    there = reopen(asked, [NAME])
+    tell(measured(there.run, there.domains, there.nights), asked.out)
 
 
 if __name__ == "__main__":

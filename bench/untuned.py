@@ -11,7 +11,6 @@ those of the tables: paired, over documents with all their queries, 95 %.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -25,12 +24,12 @@ from safetensors.torch import load_model
 from bench.compared import compared
 from bench.quality.asking import ask
 from bench.quality.collect import aims
-from bench.quality.domains import TEST, Domain, read_domains
-from bench.quality.profiles import profile_of
+from bench.quality.domains import TEST, Domain
 from bench.quality.results import with_aims
-from bench.quality.run import Run, prepare
-from bench.quality.stream import Asked, Night, read_stream
+from bench.quality.run import Run
+from bench.quality.stream import Asked, Night
 from bench.quality.systems.ddr import Ddr
+from bench.reopened import parser, reopen
 from bench.told import tell
 from nightshift.errors import NightshiftError
 from pipeline.encoder import Encoder, Vectors
@@ -122,20 +121,13 @@ def measured(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--stream", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True, help="the folder of bench quality")
-    parser.add_argument("--night", required=True)
-    parser.add_argument("--weights", type=Path, help="default: where the run keeps them")
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    stream, profile = read_stream(asked.stream), profile_of("full", ["ddr", "full-ft"])
-    run = prepare(asked.data, stream, profile, asked.run, None)
-    domains = read_domains(asked.data, stream.domains, profile.share)
-    nights = list(stream.nights(domains))
-    weights = asked.weights or run.shared.folder("full-ft", SEED)
-    tell(measured(run, domains, nights, asked.night, weights), asked.out)
+    arguments = parser(str(__doc__))
+    arguments.add_argument("--night", required=True)
+    arguments.add_argument("--weights", type=Path, help="default: where the run keeps them")
+    asked = arguments.parse_args()
+    there = reopen(asked, ["ddr", "full-ft"])
+    weights = asked.weights or there.run.shared.folder("full-ft", SEED)
+    tell(measured(there.run, there.domains, there.nights, asked.night, weights), asked.out)
 
 
 if __name__ == "__main__":

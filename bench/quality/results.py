@@ -111,7 +111,7 @@ def write_page(page: Mapping[str, Any], path: Path) -> None:
 
 
 def write_scores(scores: pa.Table, path: Path) -> None:
-    """Small on disk: scores of one query by many systems are alike, so they lie side by side."""
-    order = ("domain", "split", "query", "night", "system", "seed")
+    """Small on disk: a query's scores on successive nights are alike, so they lie side by side."""
+    order = ("domain", "split", "query", "system", "seed", "night")
     tidy = scores.sort_by([(name, "ascending") for name in order])
-    pq.write_table(tidy, path, compression="zstd", compression_level=9)
+    pq.write_table(tidy, path, compression="zstd", compression_level=19)

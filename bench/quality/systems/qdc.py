@@ -126,11 +126,10 @@ class DriftCompensated(OnFloor):
     def _shelve(self, library: Library, named: str = "") -> None:
         """An index for each generation that a live document, its name beginning so, is of."""
         self._shards = []
-        numbers = {key[1]: number for key, number in library.number_of.items()}
         there = {
-            name: library.text_hash(number)
-            for name, number in numbers.items()
-            if name.startswith(named)
+            key[1]: library.text_hash(number)
+            for key, number in library.number_of.items()
+            if key[1].startswith(named)
         }
         for generation, vectors in sorted(self._vectors.items()):
             names = [name for name, digest in there.items() if digest in vectors]
